@@ -1,0 +1,17 @@
+//! What the kernel programs and the daemon must agree on, byte for byte.
+//!
+//! No dependencies and no behaviour beyond index arithmetic: whoever reads a
+//! value interprets it. A change of any layout here is a change of
+//! [`ABI_VERSION`], which is part of the pin path, so that a daemon never reads
+//! another version's maps.
+#![no_std]
+
+pub mod abi;
+pub mod filter;
+pub mod loss;
+pub mod news;
+pub mod record;
+pub mod refusal;
+
+/// Version of every layout in this crate; part of the pin path.
+pub const ABI_VERSION: u32 = 1;

@@ -1,0 +1,3 @@
+//! The daemon's face: HTTP and JSON over a unix socket.
+
+pub mod protocol;

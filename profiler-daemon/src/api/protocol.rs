@@ -1,0 +1,229 @@
+//! What travels over the socket, version 1. Pure types; docs/api.md documents them.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `GET /v1/status` | [`Status`] |
+//! | `GET /v1/containers` | `[Summary]` |
+//! | `GET /v1/containers/{C}` | [`Detail`] |
+//! | `GET /v1/containers/{C}/calls/{SYSCALL}` | `[Explanation]` |
+//! | `GET /v1/containers/{C}/profile?include_refused=bool` | [`Export`] |
+//! | `GET /v1/images/{REF}/profile?include_refused=bool` | [`Export`], of all its containers (REF percent-encoded) |
+//! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
+//!
+//! `{C}` is a name, an id or an id's prefix. An error is an [`ErrorBody`] with status 400, 404, 409 or 500.
+
+use serde::{Deserialize, Serialize};
+
+use crate::profile::{
+    completeness::Completeness,
+    identity::Identity,
+    observation::{Refusal, RefusedWith, Sighting, Tally},
+};
+
+/// An error, as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// A stable word: `not_found`, `ambiguous`, `bad_request`, `internal`.
+    pub code: String,
+    /// One sentence: what happened, and what to do.
+    pub message: String,
+}
+
+/// How the daemon is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Everything works.
+    Healthy,
+    /// It records, but something is missing; the reasons say what.
+    Degraded,
+    /// It does not record.
+    Failed,
+}
+
+/// `GET /v1/status`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's version.
+    pub version: String,
+    /// The verdict.
+    pub health: Health,
+    /// One sentence each, worst first; empty when healthy.
+    pub reasons: Vec<String>,
+    /// How the kernel programs are attached: `btf`, `classic`, `replay`.
+    pub hooks: String,
+    /// When the recording began (pinned maps outlive a daemon), milliseconds since the epoch.
+    pub recording_since_ms: u64,
+    /// When this daemon started, milliseconds since the epoch.
+    pub started_ms: u64,
+    /// Counting of calls and errors is on.
+    pub counting: bool,
+    /// Cgroups that hold a slot now.
+    pub cgroups: u64,
+    /// Slots in all.
+    pub cgroups_limit: u64,
+    /// Containers known.
+    pub containers: u64,
+    /// Of those, running.
+    pub running: u64,
+    /// `connected`, `unreachable`, `off`, and where.
+    pub docker: String,
+    /// What could not be recorded, by cause; all causes, zeros too.
+    pub losses: Vec<Loss>,
+    /// Resident memory of the daemon, bytes.
+    pub memory_bytes: u64,
+}
+
+/// One cause of loss.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// A stable word: `ring_full`, `no_slot`, …
+    pub cause: String,
+    /// How often, since the recording began.
+    pub count: u64,
+    /// The call itself is missing from its set, not just the news of it.
+    pub loses_calls: bool,
+    /// What it means, for a person.
+    pub meaning: String,
+}
+
+/// `GET /v1/containers`: one container in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Who it is.
+    pub identity: Identity,
+    /// Calls observed.
+    pub observed: u64,
+    /// Different calls refused.
+    pub refused: u64,
+    /// The verdict.
+    pub completeness: Completeness,
+    /// When a call was last seen for the first time, milliseconds since the epoch.
+    pub last_new_ms: Option<u64>,
+}
+
+/// Why a call is in a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The container's own programs made it.
+    Observed,
+    /// The runtime makes it under the filter, before the program: seen on this host.
+    RuntimeSeen,
+    /// As before: from the table of what runtimes are known to call.
+    RuntimeTable,
+    /// The kernel makes it on a program's behalf.
+    Kernel,
+    /// It only ever answered ENOSYS: kept so that the libc falls back.
+    Probe,
+    /// The active filter answered it with ENOSYS: kept so that the libc falls back.
+    KeptEnosys,
+    /// libcs probe for it; not seen here; answered ENOSYS so that they fall back.
+    LibcProbe,
+    /// Refused so far; allowed on request.
+    IncludedRefused,
+}
+
+/// One call of a container, in a list or explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// `x86_64`, `x32`, `i386`.
+    pub abi: String,
+    /// Number in the ABI's table.
+    pub nr: u32,
+    /// Name, or `#nr` for a number that no table names.
+    pub name: String,
+    /// Made by the container's own programs.
+    pub observed: bool,
+    /// What an exported profile does with it: `allow`, `errno 38`, `refuse`.
+    pub verdict: String,
+    /// Why the profile has it, if it has.
+    pub reasons: Vec<Reason>,
+    /// First sighting, if the news of it arrived.
+    pub first: Option<Sighting>,
+    /// Refusals of it.
+    pub refusals: Vec<Refusal>,
+    /// Calls and errors, where counting is on.
+    pub tally: Option<Tally>,
+}
+
+/// `GET /v1/containers/{C}`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// As in the list.
+    pub summary: Summary,
+    /// The making of the container was seen.
+    pub start_seen: bool,
+    /// Its end was seen.
+    pub stop_seen: bool,
+    /// Entries from outside: the start, exec sessions and health checks.
+    pub sessions: u32,
+    /// Every call that was observed, refused or made by the runtime under the filter, by ABI and name.
+    pub calls: Vec<Explanation>,
+    /// Refusals, the container's own programs' first.
+    pub refusals: Vec<Refusal>,
+    /// Hashes of the filters installed, the oldest first.
+    pub filters: Vec<String>,
+    /// The cgroup's path under the cgroup v2 mount, if it is known.
+    pub cgroup: Option<String>,
+}
+
+/// `GET …/profile`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// A profile in Docker's dialect.
+    pub profile: serde_json::Value,
+    /// The verdict over all containers that went into it.
+    pub completeness: Completeness,
+    /// How many different names are allowed.
+    pub allowed: u64,
+    /// Of those, observed.
+    pub observed: u64,
+    /// Of those, there for the runtime or the kernel only.
+    pub baseline: u64,
+    /// Calls that were refused and are not in it.
+    pub refused_left_out: u64,
+    /// Names of the containers that went into it.
+    pub containers: Vec<String>,
+}
+
+/// `GET /v1/watch`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A container appeared, or became known by name.
+    Container {
+        /// When, milliseconds since the epoch.
+        at_ms: u64,
+        /// Its full id.
+        id: String,
+        /// Its name, or the id's first 12 digits.
+        name: String,
+        /// `started`, `named`, `stopped`.
+        change: String,
+    },
+    /// A call was seen for the first time in a container.
+    Call {
+        /// The container's full id.
+        id: String,
+        /// The container's name, or the id's first 12 digits.
+        name: String,
+        /// `x86_64`, `x32`, `i386`.
+        abi: String,
+        /// The call's name.
+        call: String,
+        /// Set when it was refused.
+        refused: Option<RefusedWith>,
+        /// Who, when.
+        first: Sighting,
+    },
+    /// Something could not be recorded.
+    Loss {
+        /// When, milliseconds since the epoch.
+        at_ms: u64,
+        /// As in [`Loss::cause`].
+        cause: String,
+        /// How many more than before.
+        more: u64,
+    },
+}

@@ -1,0 +1,65 @@
+//! What the collector can be asked.
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::api::protocol::{Detail, ErrorBody, Event, Explanation, Export, Status, Summary};
+
+/// An answer, or why there is none.
+pub type Answer<T> = Result<T, ErrorBody>;
+
+/// A request; the answer goes back through `reply`.
+#[derive(Debug)]
+pub enum Command {
+    /// How the daemon is.
+    Status {
+        /// Where the answer goes.
+        reply: oneshot::Sender<Status>,
+    },
+    /// All containers, by name.
+    List {
+        /// Where the answer goes.
+        reply: oneshot::Sender<Vec<Summary>>,
+    },
+    /// One container.
+    Show {
+        /// Name, id or id prefix.
+        container: String,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Detail>>,
+    },
+    /// One call of one container, in every ABI that has the name.
+    Explain {
+        /// Name, id or id prefix.
+        container: String,
+        /// The call's name, or its number.
+        call: String,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Vec<Explanation>>>,
+    },
+    /// The profile of one container.
+    Export {
+        /// Name, id or id prefix.
+        container: String,
+        /// Allow what was refused so far.
+        include_refused: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Export>>,
+    },
+    /// The profile of all containers of an image.
+    ExportImage {
+        /// Reference or id.
+        image: String,
+        /// Allow what was refused so far.
+        include_refused: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Export>>,
+    },
+    /// News from now on.
+    Watch {
+        /// Where the answer goes.
+        reply: oneshot::Sender<broadcast::Receiver<Event>>,
+    },
+}
+
+/// Where commands are sent; the collector is the only receiver.
+pub type CommandSender = mpsc::Sender<Command>;

@@ -1,0 +1,3 @@
+//! The one task that owns all state; everybody else sends it messages.
+
+pub mod command;

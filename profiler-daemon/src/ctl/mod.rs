@@ -1,0 +1,1 @@
+//! `profilectl`: a file a verb. Talks to the daemon through `api::client` only.

@@ -1,0 +1,1 @@
+//! What Docker tells of its containers. The only room that knows bollard.

@@ -1,0 +1,20 @@
+//! The observation daemon and its client.
+//!
+//! ```text
+//! eBPF programs → maps (the truth) + ring (news) → kernel/ → collector → store/ → api/ → ctl/
+//!                       cgroup id → cgroup/ (path, container id) → docker/ (name, image) ↗
+//! ```
+//!
+//! `profile` and `seccomp` are pure; `kernel`, `cgroup`, `docker`, `store` and `api` are
+//! adapters that know the pure rooms and never one another; `collector` owns all state;
+//! `daemon` alone knows every adapter. `tests/rooms.rs` guards this.
+
+pub mod api;
+pub mod cgroup;
+pub mod collector;
+pub mod ctl;
+pub mod docker;
+pub mod kernel;
+pub mod profile;
+pub mod seccomp;
+pub mod store;

@@ -1,0 +1,93 @@
+//! Who a container is, as its engine tells it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What made the container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+    /// containerd without Docker (Kubernetes' CRI, nerdctl).
+    Containerd,
+    /// CRI-O.
+    Crio,
+}
+
+/// The OCI runtime that starts a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Runtime {
+    /// `runc`, `crun`, `youki`, or the engine's name for it.
+    pub name: String,
+    /// As `--version` prints it, for example `1.1.5`; none when it could not be asked.
+    pub version: Option<String>,
+}
+
+/// The image a container was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Image {
+    /// As it was asked for: `nginx:1.27`.
+    pub reference: String,
+    /// The engine's id of it: `sha256:…`.
+    pub id: String,
+}
+
+/// A container, as its engine tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The engine's full id, 64 hex digits.
+    pub id: String,
+    /// The engine.
+    pub engine: Engine,
+    /// Its name without the leading slash, once the engine told.
+    pub name: Option<String>,
+    /// Its image, once the engine told.
+    pub image: Option<Image>,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The runtime that starts it.
+    pub runtime: Option<Runtime>,
+    /// `no-new-privileges` is set.
+    pub no_new_privileges: Option<bool>,
+    /// The process that the runtime started, in the host's numbering, while it runs.
+    pub pid: Option<u32>,
+    /// It runs now, as far as the engine told.
+    pub running: bool,
+    /// When the engine made it, milliseconds since the epoch.
+    pub created_ms: Option<u64>,
+    /// The engine asked for no seccomp filter (privileged, or `seccomp=unconfined`).
+    pub unconfined: Option<bool>,
+}
+
+impl Identity {
+    /// What is known from a cgroup path alone.
+    #[must_use]
+    pub fn unnamed(id: String, engine: Engine) -> Self {
+        Self {
+            id,
+            engine,
+            name: None,
+            image: None,
+            labels: BTreeMap::new(),
+            runtime: None,
+            no_new_privileges: None,
+            pid: None,
+            running: true,
+            created_ms: None,
+            unconfined: None,
+        }
+    }
+
+    /// Its name, or the first 12 digits of its id.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        self.name
+            .as_deref()
+            .unwrap_or_else(|| self.id.get(..12).unwrap_or(&self.id))
+    }
+}

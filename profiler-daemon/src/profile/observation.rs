@@ -1,0 +1,207 @@
+//! What is known of the calls that a container made: sets, refusals, evidence.
+//!
+//! Times are milliseconds since the Unix epoch.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::call::{Call, CallSet};
+
+/// Why a call was turned away, as its caller saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusedWith {
+    /// The call returned this errno; 0 means that a supervisor made it look done.
+    Errno(u16),
+    /// The caller died, or got SIGSYS.
+    Sigsys,
+}
+
+/// One call that a filter turned away, with one errno.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The call.
+    pub call: Call,
+    /// What its caller got.
+    pub with: RefusedWith,
+    /// Made by the runtime under its own filter, not by the container's program.
+    pub by_runtime: bool,
+    /// How often.
+    pub count: u64,
+    /// First time.
+    pub first_ms: u64,
+    /// Last time.
+    pub last_ms: u64,
+    /// The executable that made the first one, as far as it is known.
+    pub exe: Option<String>,
+    /// The caller's name for itself; it can be forged.
+    pub comm: String,
+    /// The process, in the host's numbering.
+    pub pid: u32,
+}
+
+/// The first time a call was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// When.
+    pub at_ms: u64,
+    /// The executable, as the path that was given to execve.
+    pub exe: Option<String>,
+    /// The caller's name for itself; it can be forged.
+    pub comm: String,
+    /// The process, in the host's numbering.
+    pub pid: u32,
+    /// Which entry from outside it descends from: 1 the container's own start, more for
+    /// `docker exec` and health checks, 0 unknown.
+    pub session: u32,
+}
+
+/// Calls and errors of one call, where counting is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Calls that returned.
+    pub calls: u64,
+    /// Of those, calls that returned an errno.
+    pub errors: u64,
+}
+
+/// Everything recorded of one cgroup, or of all cgroups of one container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Entered by the container's own programs.
+    pub observed: CallSet,
+    /// Observed, and returned something other than ENOSYS.
+    pub answered: CallSet,
+    /// Observed, and returned ENOSYS.
+    pub unsupported: CallSet,
+    /// Made by the runtime before it executed the container's program.
+    pub runtime: CallSet,
+    /// The part of `runtime` that was made under the filter.
+    pub guarded: CallSet,
+    /// Turned away from the container's own programs.
+    pub refused: CallSet,
+    /// Turned away from the runtime under its own filter.
+    pub runtime_refused: CallSet,
+    /// In flight when the recording began, read from /proc; part of `observed` too.
+    pub in_flight: CallSet,
+    /// Refusals with errno, count and caller.
+    pub refusals: Vec<Refusal>,
+    /// First sightings, where their news arrived.
+    #[serde(with = "pairs")]
+    pub sightings: BTreeMap<Call, Sighting>,
+    /// Calls and errors, where counting is on.
+    #[serde(with = "pairs")]
+    pub tallies: BTreeMap<Call, Tally>,
+    /// Hashes of the filters installed, the oldest first, as 16 hex digits.
+    pub filters: Vec<String>,
+    /// Calls with a number that is in no table.
+    pub out_of_range: u64,
+    /// The making of the cgroup was seen: nothing before it was missed.
+    pub start_seen: bool,
+    /// A program was executed by the runtime.
+    pub program_started: bool,
+    /// The cgroup is gone: nothing can be added.
+    pub stop_seen: bool,
+    /// Entries from outside: 1 for the start, and one for each exec session.
+    pub sessions: u32,
+    /// First call.
+    pub first_ms: Option<u64>,
+    /// When a call was last seen for the first time.
+    pub last_new_ms: Option<u64>,
+}
+
+impl Observation {
+    /// Calls that only ever answered ENOSYS: a libc asking whether they are there.
+    #[must_use]
+    pub fn probes(&self) -> CallSet {
+        (&self.observed & &self.unsupported)
+            .difference(&self.answered)
+            .copied()
+            .collect()
+    }
+
+    /// Adds everything that another observation of the same container holds.
+    pub fn absorb(&mut self, other: Self) {
+        let Self {
+            observed,
+            answered,
+            unsupported,
+            runtime,
+            guarded,
+            refused,
+            runtime_refused,
+            in_flight,
+            refusals,
+            sightings,
+            tallies,
+            filters,
+            out_of_range,
+            start_seen,
+            program_started,
+            stop_seen,
+            sessions,
+            first_ms,
+            last_new_ms,
+        } = other;
+        self.observed.extend(observed);
+        self.answered.extend(answered);
+        self.unsupported.extend(unsupported);
+        self.runtime.extend(runtime);
+        self.guarded.extend(guarded);
+        self.refused.extend(refused);
+        self.runtime_refused.extend(runtime_refused);
+        self.in_flight.extend(in_flight);
+        self.refusals.extend(refusals);
+        for (call, sighting) in sightings {
+            let earlier = self
+                .sightings
+                .get(&call)
+                .is_some_and(|mine| mine.at_ms <= sighting.at_ms);
+            if !earlier {
+                self.sightings.insert(call, sighting);
+            }
+        }
+        for (call, tally) in tallies {
+            let mine = self.tallies.entry(call).or_default();
+            mine.calls += tally.calls;
+            mine.errors += tally.errors;
+        }
+        for filter in filters {
+            if !self.filters.contains(&filter) {
+                self.filters.push(filter);
+            }
+        }
+        self.out_of_range += out_of_range;
+        self.start_seen |= start_seen;
+        self.program_started |= program_started;
+        self.stop_seen &= stop_seen;
+        self.sessions += sessions;
+        self.first_ms = [self.first_ms, first_ms].into_iter().flatten().min();
+        self.last_new_ms = self.last_new_ms.max(last_new_ms);
+    }
+}
+
+/// Maps keyed by calls, as lists of pairs: JSON has no other keys than strings.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Call;
+
+    pub(super) fn serialize<V: Serialize, S: Serializer>(
+        map: &BTreeMap<Call, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.iter())
+    }
+
+    pub(super) fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Call, V>, D::Error> {
+        Ok(Vec::<(Call, V)>::deserialize(deserializer)?
+            .into_iter()
+            .collect())
+    }
+}

@@ -1,0 +1,1 @@
+//! The seccomp language. Pure.

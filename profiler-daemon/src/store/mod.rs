@@ -1,0 +1,1 @@
+//! What outlives the daemon and the containers: records of containers that ended, learned baselines.
