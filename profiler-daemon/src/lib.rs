@@ -16,5 +16,6 @@ pub mod ctl;
 pub mod docker;
 pub mod kernel;
 pub mod profile;
+pub mod recording;
 pub mod seccomp;
 pub mod store;
