@@ -18,7 +18,7 @@ pub(super) enum Align {
 pub(super) fn render(columns: &[(&str, Align)], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table
-        .load_preset(presets::NOTHING)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(80)
         .set_header(columns.iter().map(|(title, _)| *title));
@@ -52,7 +52,10 @@ mod tests {
             &[("NAME", Align::Left), ("COUNT", Align::Right)],
             vec![vec![long, "7".to_owned()]],
         );
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= WIDTH),
+            "{text}"
+        );
         assert_eq!(text.matches('x').count(), 200);
         assert!(text.lines().all(|line| line == line.trim_end()));
     }
