@@ -48,7 +48,7 @@ pub enum ClientError {
     #[error("{0}")]
     Ambiguous(String),
     /// The daemon failed, or what answered is no profilerd.
-    #[error("profilerd could not answer: {0}")]
+    #[error("{0}")]
     Protocol(String),
 }
 
@@ -165,7 +165,7 @@ impl Client {
         }
         serde_json::from_slice(&body).map_err(|error| {
             ClientError::Protocol(format!(
-                "its answer to {path} is not what this version expects ({error}): profilectl and profilerd should have the same version"
+                "profilerd's answer to {path} is not what this version expects ({error}): profilectl and profilerd should have the same version"
             ))
         })
     }
@@ -175,7 +175,7 @@ impl Client {
         match tokio::time::timeout(ANSWER_PATIENCE, whole).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) => Err(ClientError::Protocol(format!(
-                "its answer broke off ({error})"
+                "profilerd's answer broke off ({error})"
             ))),
             Err(_) => Err(self.unreachable("it stopped in the middle of an answer")),
         }
@@ -248,8 +248,10 @@ fn why_not(socket: &Path, error: &std::io::Error) -> String {
 
 /// The error that an answer other than 200 stands for.
 fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
-    let message = serde_json::from_slice::<ErrorBody>(body)
-        .map_or_else(|_| format!("HTTP status {status}"), |body| body.message);
+    let message = serde_json::from_slice::<ErrorBody>(body).map_or_else(
+        |_| format!("profilerd answered with HTTP status {status}"),
+        |body| body.message,
+    );
     match status {
         StatusCode::NOT_FOUND => ClientError::NotFound(message),
         StatusCode::CONFLICT => ClientError::Ambiguous(message),
@@ -315,7 +317,9 @@ impl Watch {
                     }
                 }
                 Some(Err(error)) => {
-                    return Err(ClientError::Protocol(format!("the stream broke ({error})")));
+                    return Err(ClientError::Protocol(format!(
+                        "profilerd broke off the stream ({error})"
+                    )));
                 }
             }
         }

@@ -7,19 +7,24 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+/// Where `--help` lists what every verb takes.
+const GLOBAL: &str = "Global options";
+
 /// Asks profilerd what containers call, and writes seccomp profiles from it.
 #[derive(Debug, Parser)]
 #[command(
     name = "profilectl",
     version,
     max_term_width = 80,
-    after_help = "Exit status: 0 done, 1 something found, 2 bad usage or input, 3 profilerd cannot be\nreached, 4 no such container or image, 5 not complete, 125-127 `record` itself failed."
+    after_help = "Exit status: 0 done, 1 something found, 2 bad usage or input, 3 profilerd cannot be reached, 4 no such container or image, 5 not complete, 125 to 127 `record` itself failed."
 )]
 pub struct Cli {
     /// The daemon's socket
     #[arg(
         long,
         global = true,
+        help_heading = GLOBAL,
+        display_order = 100,
         value_name = "PATH",
         env = "PROFILER_SOCKET",
         hide_env_values = true,
@@ -30,13 +35,15 @@ pub struct Cli {
     #[arg(
         long,
         global = true,
+        help_heading = GLOBAL,
+        display_order = 101,
         value_name = "WHEN",
         value_enum,
         default_value = "auto"
     )]
     pub color: Color,
     /// Tell on standard error what is asked of the daemon; twice for more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, display_order = 102, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// What to do.
     #[command(subcommand)]

@@ -20,6 +20,9 @@ use crate::{
     profile::observation::Refusal,
 };
 
+/// Where the facts begin.
+const MARGIN: usize = 14;
+
 pub(super) async fn run(
     args: &ExplainArgs,
     client: &Client,
@@ -113,7 +116,7 @@ fn gist(call: &Explanation) -> String {
     match (&call.first, call.refusals.as_slice()) {
         (_, [first, ..]) if !call.observed => {
             let by = who(first.by_runtime, first.exe.as_deref(), &first.comm);
-            format!("{} to {by}", wording::refusals(&call.refusals))
+            format!("{}, asked by {by}", wording::refusals(&call.refusals))
         }
         (Some(first), _) if call.observed && call.reasons.first() == Some(&Reason::Observed) => {
             format!("made by {}", who(false, first.exe.as_deref(), &first.comm))
@@ -150,8 +153,10 @@ fn evidence(calls: &[Explanation], terminal: Terminal) -> String {
                 ),
                 terminal.tint(tone(&verdict), &printable(&verdict)),
             );
-            for sentence in sentences(call) {
-                let _ = writeln!(text, "  {}", wrapped(&printable(&sentence), 4, WIDTH));
+            for (label, line) in facts(call) {
+                let gap = MARGIN - 4;
+                let line = wrapped(&printable(&line), MARGIN, WIDTH);
+                let _ = writeln!(text, "  {label:<gap$}  {line}");
             }
             text
         })
@@ -159,54 +164,60 @@ fn evidence(calls: &[Explanation], terminal: Terminal) -> String {
     paragraphs.join("\n")
 }
 
-fn sentences(call: &Explanation) -> Vec<String> {
-    let mut sentences: Vec<String> = call
-        .reasons
-        .iter()
-        .map(|&reason| format!("why: {}", wording::reason(reason)))
-        .collect();
+/// Lines with labels; a line without one goes on with what the line before it tells of.
+fn facts(call: &Explanation) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    for (place, &reason) in call.reasons.iter().enumerate() {
+        let label = if place == 0 { "why" } else { "" };
+        facts.push((label, wording::reason(reason).to_owned()));
+    }
     if call.reasons.is_empty() {
-        sentences.push("why: nothing gave a reason to allow it".to_owned());
+        facts.push(("why", "nothing gave a reason to allow it".to_owned()));
     }
     if let Some(first) = &call.first {
-        sentences.push(format!(
-            "first seen: {} by {} (comm {}, pid {}), {}",
-            absolute(first.at_ms),
-            first.exe.as_deref().unwrap_or("an unknown executable"),
-            first.comm,
-            first.pid,
-            wording::session(first.session)
-        ));
+        facts.push(("first seen", absolute(first.at_ms)));
+        facts.push(("", caller(first.exe.as_deref(), &first.comm, first.pid)));
+        facts.push(("", wording::session(first.session)));
     } else if call.observed {
-        sentences.push("first seen: when and by whom was not recorded".to_owned());
+        let unknown = "when and by whom was not recorded";
+        facts.push(("first seen", unknown.to_owned()));
     } else {
-        sentences.push("first seen: never from the container's own programs".to_owned());
+        let never = "never from the container's own programs";
+        facts.push(("first seen", never.to_owned()));
     }
     if let Some(tally) = call.tally {
-        sentences.push(format!(
-            "counted: {}, {}",
-            wording::counted(tally.calls, "call", "calls"),
-            wording::counted(tally.errors, "error", "errors")
-        ));
+        let calls = wording::counted(tally.calls, "call", "calls");
+        let errors = wording::counted(tally.errors, "error", "errors");
+        facts.push(("counted", format!("{calls}, {errors}")));
     }
-    sentences.extend(call.refusals.iter().map(refusal));
-    sentences
+    for refusal in &call.refusals {
+        facts.extend(refused(refusal));
+    }
+    facts
 }
 
-fn refusal(refusal: &Refusal) -> String {
-    let caller = if refusal.by_runtime {
-        "the runtime, ".to_owned()
+fn refused(refusal: &Refusal) -> [(&'static str, String); 3] {
+    let with = wording::refused_with(refusal.with);
+    let whose = if refusal.by_runtime {
+        ", to the runtime"
     } else {
-        String::new()
+        ""
     };
-    format!(
-        "refused: {} {}, first {}, last {}, by {caller}{} (comm {}, pid {})",
-        wording::refused_with(refusal.with),
-        wording::times(refusal.count),
-        absolute(refusal.first_ms),
-        absolute(refusal.last_ms),
-        refusal.exe.as_deref().unwrap_or("an unknown executable"),
-        refusal.comm,
-        refusal.pid
-    )
+    let (first, last) = (absolute(refusal.first_ms), absolute(refusal.last_ms));
+    [
+        (
+            "refused",
+            format!("{with} {}{whose}", wording::times(refusal.count)),
+        ),
+        ("", format!("first {first}, last {last}")),
+        (
+            "",
+            caller(refusal.exe.as_deref(), &refusal.comm, refusal.pid),
+        ),
+    ]
+}
+
+fn caller(exe: Option<&str>, comm: &str, pid: u32) -> String {
+    let exe = exe.unwrap_or("an unknown executable");
+    format!("by {exe} (comm {comm}, pid {pid})")
 }

@@ -58,16 +58,19 @@ async fn fetch(args: &ExportArgs, client: &Client) -> Result<(String, Export), F
         let export = client.export_image(image, refused).await?;
         return Ok((image_title(image, &export), export));
     }
-    let missing = match client.export(&args.target, refused).await {
+    match client.export(&args.target, refused).await {
         Ok(export) => return Ok((args.target.clone(), export)),
-        Err(ClientError::NotFound(missing)) => missing,
+        Err(ClientError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
-    };
+    }
     match client.export_image(&args.target, refused).await {
         Ok(export) => Ok((image_title(&args.target, &export), export)),
         Err(ClientError::NotFound(_)) => Err(Failure::new(
             ExitStatus::NotFound,
-            format!("{}; nor is it an image", missing.trim_end_matches('.')),
+            format!(
+                "no container or image called {} was recorded; `profilectl list` shows what was",
+                args.target
+            ),
         )),
         Err(error) => Err(error.into()),
     }
@@ -106,11 +109,19 @@ fn refused_names(detail: &Detail) -> impl Iterator<Item = String> {
 
 fn summary(title: &str, export: &Export, left_out: &[String]) -> String {
     let mut text = format!(
-        "{title}: {} allowed ({} observed, {} for the runtime and kernel)",
+        "{title}: {} allowed ({} observed, {} for the runtime and kernel",
         counted(export.allowed, "call", "calls"),
         export.observed,
         export.baseline
     );
+    // What neither was observed nor belongs to the baseline is there by --include-refused.
+    let included = export
+        .allowed
+        .saturating_sub(export.observed + export.baseline);
+    if included > 0 {
+        text.push_str(&format!(", {included} refused so far"));
+    }
+    text.push(')');
     if export.refused_left_out > 0 {
         let mut named = left_out
             .iter()

@@ -63,27 +63,36 @@ pub(super) fn elided(text: &str, width: usize) -> String {
 }
 
 /// Words in lines of at most `width` characters, all but the first begun by `indent` spaces. The
-/// first line is taken to begin at column `indent` already.
+/// first line is taken to begin at column `indent` already. A word that no line holds is cut.
 #[must_use]
 pub(super) fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let room = width.saturating_sub(indent).max(1);
     let mut lines = String::new();
-    let mut column = indent;
+    let mut column = 0;
     for (place, word) in text.split_whitespace().enumerate() {
         let length = word.chars().count();
-        if place > 0 {
-            if column + 1 + length > width {
-                lines.push('\n');
-                lines.extend(std::iter::repeat_n(' ', indent));
-                column = indent;
-            } else {
-                lines.push(' ');
-                column += 1;
-            }
+        if place > 0 && column + 1 + length <= room {
+            lines.push(' ');
+            column += 1;
+        } else if place > 0 {
+            break_line(&mut lines, indent);
+            column = 0;
         }
-        lines.push_str(word);
-        column += length;
+        for character in word.chars() {
+            if column == room {
+                break_line(&mut lines, indent);
+                column = 0;
+            }
+            lines.push(character);
+            column += 1;
+        }
     }
     lines
+}
+
+fn break_line(lines: &mut String, indent: usize) {
+    lines.push('\n');
+    lines.extend(std::iter::repeat_n(' ', indent));
 }
 
 #[cfg(test)]
@@ -101,12 +110,13 @@ mod tests {
     fn the_middle_goes() {
         assert_eq!(elided("/usr/sbin/nginx", 15), "/usr/sbin/nginx");
         assert_eq!(elided("/usr/local/sbin/nginx", 11), "/usr/…nginx");
-        assert_eq!(elided("abc", 1), "…c".chars().take(1).collect::<String>());
+        assert_eq!(elided("abc", 1), "…");
     }
 
     #[test]
     fn words_wrap_under_their_indent() {
         assert_eq!(wrapped("aa bb cc dd", 2, 7), "aa bb\n  cc dd");
+        assert_eq!(wrapped("a bbbbbbbb c", 2, 7), "a\n  bbbbb\n  bbb c");
         assert_eq!(wrapped("", 2, 7), "");
     }
 }

@@ -113,8 +113,8 @@ fn made_by(who: &Identity) -> String {
         }
     }
     match who.no_new_privileges {
-        Some(true) => line.push_str(", no-new-privileges"),
-        Some(false) => line.push_str(", new privileges allowed"),
+        Some(true) => line.push_str(", no-new-privileges on"),
+        Some(false) => line.push_str(", no-new-privileges off"),
         None => {}
     }
     line
@@ -174,8 +174,12 @@ fn calls(
     terminal: Terminal,
 ) -> String {
     let mut text = String::new();
-    let mut abis: Vec<&str> = all.iter().map(|call| call.abi.as_str()).collect();
-    abis.dedup();
+    let mut abis: Vec<&str> = Vec::new();
+    for call in all {
+        if !abis.contains(&call.abi.as_str()) {
+            abis.push(&call.abi);
+        }
+    }
     for abi in abis {
         let names: Vec<String> = all
             .iter()
