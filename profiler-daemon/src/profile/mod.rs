@@ -5,5 +5,6 @@
 pub mod abi;
 pub mod call;
 pub mod completeness;
+pub mod engine_news;
 pub mod identity;
 pub mod observation;
