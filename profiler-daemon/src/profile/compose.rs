@@ -217,10 +217,9 @@ impl Seen {
         }
         let only_enosys = |call: &Call| {
             // A refusal whose news was lost has no errno here, and counts as any other.
-            answers.get(call).is_some_and(|with| {
-                with.iter()
-                    .all(|with| *with == RefusedWith::Errno(ENOSYS))
-            })
+            answers
+                .get(call)
+                .is_some_and(|with| with.iter().all(|with| *with == RefusedWith::Errno(ENOSYS)))
         };
         let refused_enosys = (&refused | &observation.runtime_refused)
             .into_iter()
@@ -282,7 +281,8 @@ impl Draft {
     }
 
     fn settle(self, seen: Seen) -> Composed {
-        let allows = |call: &Call| table::name(*call).is_some_and(|name| self.allowed.contains(name));
+        let allows =
+            |call: &Call| table::name(*call).is_some_and(|name| self.allowed.contains(name));
         let left_out: CallSet = seen
             .refused_otherwise
             .iter()
@@ -292,7 +292,11 @@ impl Draft {
         let widened = seen
             .abis
             .iter()
-            .flat_map(|abi| self.allowed.iter().filter_map(|name| table::call(*abi, name)))
+            .flat_map(|abi| {
+                self.allowed
+                    .iter()
+                    .filter_map(|name| table::call(*abi, name))
+            })
             .filter(|call| !self.reasons.contains_key(call))
             .count();
         let named_for = |wanted: &[Reason]| -> BTreeSet<&'static str> {

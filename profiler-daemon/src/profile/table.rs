@@ -1,14 +1,13 @@
 //! Names and numbers of system calls, per ABI, up to Linux 6.18.
 //!
 //! The names are libseccomp's, for they are what a profile is written in. The numbers come from
-//! the crate `syscalls`; what it lacks (x32, and an i386 call) is here. Must not know what a call does.
+//! the crate `syscalls`; x32, which it lacks, is here. Must not know what a call does.
+
+use std::{collections::HashMap, sync::LazyLock};
 
 use syscalls::{x86, x86_64};
 
 use super::{abi::Abi, call::Call};
-
-/// i386 calls that libseccomp names and the crate does not.
-const I386_SUPPLEMENT: [(u32, &str); 1] = [(17, "break")];
 
 /// The first number that only x32 has.
 const X32_FIRST: u32 = 512;
@@ -60,40 +59,72 @@ const X32_LACKS: [u32; 50] = [
     299, 307, 310, 311, 322, 327, 328, 335, 336, 453,
 ];
 
+/// One ABI's calls, both ways.
+struct Table {
+    names: Vec<Option<&'static str>>,
+    numbers: HashMap<&'static str, u32>,
+}
+
+impl Table {
+    fn of(calls: impl Iterator<Item = (u32, &'static str)>) -> Self {
+        let mut table = Self {
+            names: Vec::new(),
+            numbers: HashMap::new(),
+        };
+        for (nr, name) in calls {
+            let place = nr as usize;
+            if table.names.len() <= place {
+                table.names.resize(place + 1, None);
+            }
+            table.names[place] = Some(name);
+            table.numbers.insert(name, nr);
+        }
+        table
+    }
+}
+
+/// In the order of [`Abi::index`].
+static TABLES: LazyLock<[Table; 3]> = LazyLock::new(|| {
+    let x32 = x86_64_calls()
+        .filter(|(nr, _)| X32_LACKS.binary_search(nr).is_err())
+        .chain((X32_FIRST..).zip(X32_OWN));
+    [
+        Table::of(x86_64_calls()),
+        Table::of(x32),
+        Table::of(i386_calls()),
+    ]
+});
+
+fn x86_64_calls() -> impl Iterator<Item = (u32, &'static str)> {
+    (0..=x86_64::Sysno::last().id().unsigned_abs()).filter_map(|nr| {
+        let sysno = x86_64::Sysno::new(nr as usize)?;
+        Some((nr, sysno.name()))
+    })
+}
+
+fn i386_calls() -> impl Iterator<Item = (u32, &'static str)> {
+    (0..=x86::Sysno::last().id().unsigned_abs()).filter_map(|nr| {
+        let name = x86::Sysno::new(nr as usize)?.name();
+        // `break` is a word of Rust's, and the crate has it as `r#break`.
+        Some((nr, name.strip_prefix("r#").unwrap_or(name)))
+    })
+}
+
+fn table_of(abi: Abi) -> &'static Table {
+    &TABLES[abi.index() as usize]
+}
+
 /// The name of a call, if a table has it.
 #[must_use]
 pub fn name(call: Call) -> Option<&'static str> {
-    match call.abi {
-        Abi::X86_64 => name_64(call.nr),
-        Abi::X32 if call.nr >= X32_FIRST => X32_OWN.get((call.nr - X32_FIRST) as usize).copied(),
-        Abi::X32 => name_64(call.nr).filter(|_| X32_LACKS.binary_search(&call.nr).is_err()),
-        Abi::I386 => x86::Sysno::new(call.nr as usize)
-            .map(|sysno| sysno.name())
-            .or_else(|| {
-                let (_, name) = I386_SUPPLEMENT.iter().find(|(nr, _)| *nr == call.nr)?;
-                Some(*name)
-            }),
-    }
+    let names = &table_of(call.abi).names;
+    names.get(call.nr as usize).copied().flatten()
 }
 
 /// The number of a name in an ABI's table, without the x32 bit.
 #[must_use]
 pub fn number(abi: Abi, name: &str) -> Option<u32> {
-    match abi {
-        Abi::X86_64 => number_64(name),
-        Abi::X32 => (X32_FIRST..)
-            .zip(X32_OWN)
-            .find_map(|(nr, own)| (own == name).then_some(nr))
-            .or_else(|| number_64(name).filter(|nr| X32_LACKS.binary_search(nr).is_err())),
-        Abi::I386 => name
-            .parse::<x86::Sysno>()
-            .ok()
-            .and_then(|sysno| u32::try_from(sysno.id()).ok())
-            .or_else(|| {
-                let (nr, _) = I386_SUPPLEMENT.iter().find(|(_, known)| *known == name)?;
-                Some(*nr)
-            }),
-    }
+    table_of(abi).numbers.get(name).copied()
 }
 
 /// The call of a name in an ABI's table.
@@ -136,27 +167,10 @@ pub fn find(text: &str) -> Vec<Call> {
 
 /// Every call that an ABI's table names, by number.
 pub fn calls(abi: Abi) -> impl Iterator<Item = Call> {
-    let end = match abi {
-        Abi::X86_64 => table_end(x86_64::Sysno::last().id()),
-        Abi::X32 => X32_FIRST + X32_OWN.len() as u32,
-        Abi::I386 => table_end(x86::Sysno::last().id()),
-    };
-    (0..end)
-        .map(move |nr| Call::new(abi, nr))
-        .filter(|call| name(*call).is_some())
-}
-
-fn table_end(last: i32) -> u32 {
-    u32::try_from(last).map_or(0, |last| last + 1)
-}
-
-fn name_64(nr: u32) -> Option<&'static str> {
-    x86_64::Sysno::new(nr as usize).map(|sysno| sysno.name())
-}
-
-fn number_64(name: &str) -> Option<u32> {
-    let sysno: x86_64::Sysno = name.parse().ok()?;
-    u32::try_from(sysno.id()).ok()
+    (0..)
+        .zip(&table_of(abi).names)
+        .filter(|(_, name)| name.is_some())
+        .map(move |(nr, _)| Call::new(abi, nr))
 }
 
 #[cfg(test)]

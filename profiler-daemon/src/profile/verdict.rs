@@ -103,11 +103,7 @@ pub fn judge_together<'a>(
     together
 }
 
-fn shortfalls(
-    observation: &Observation,
-    facts: Facts,
-    quiet_ms: Option<u64>,
-) -> Vec<Shortfall> {
+fn shortfalls(observation: &Observation, facts: Facts, quiet_ms: Option<u64>) -> Vec<Shortfall> {
     let mut found = Vec::new();
     let mut add = |code, text| found.push(shortfall(code, text));
     if facts.lost_calls > 0 {

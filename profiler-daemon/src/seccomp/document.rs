@@ -133,6 +133,11 @@ struct Why {
     comment: String,
 }
 
+const KEPT_LABEL: &str = "the filter in force answered ENOSYS: kept so that the caller falls back";
+
+const PROBE_LABEL: &str =
+    "the kernel only ever answered ENOSYS: kept so that the caller falls back";
+
 /// Which reason speaks for a name that has several: first what the container did itself.
 const PRECEDENCE: [Reason; 8] = [
     Reason::Observed,
@@ -163,31 +168,31 @@ impl Why {
                 .iter()
                 .filter(|(_, entry)| entry.reasons.contains(reason))
         };
-        let mut comment = match reason {
-            Reason::Observed => "observed in the container",
-            Reason::IncludedRefused => "refused when it was recorded; allowed on request",
-            Reason::Kernel => kernel_calls::LABEL,
+        // A rule can't be held to one of several architectures, so it says where it comes from.
+        let (under, scope) = if several_abis {
+            let abis: Vec<&str> = speaking().map(|(abi, _)| abi.name()).collect();
+            (
+                format!(" under {}", abis.join(" and ")),
+                "; the rule holds for every architecture listed",
+            )
+        } else {
+            (String::new(), "")
+        };
+        let comment = match reason {
+            Reason::Observed => format!("observed in the container{under}{scope}"),
+            Reason::IncludedRefused => {
+                format!("refused{under} when it was recorded, allowed on request{scope}")
+            }
+            Reason::Kernel => kernel_calls::LABEL.to_owned(),
             Reason::RuntimeTable => speaking()
                 .find_map(|(_, entry)| entry.baseline_label)
-                .unwrap_or(baseline::SEEN_LABEL),
-            Reason::RuntimeSeen => baseline::SEEN_LABEL,
-            Reason::KeptEnosys => {
-                "the filter in force answered ENOSYS: kept so that the caller falls back"
-            }
-            Reason::Probe => {
-                "the kernel only ever answered ENOSYS: kept so that the caller falls back"
-            }
-            Reason::LibcProbe => libc_probes::LABEL,
-        }
-        .to_owned();
-        // A rule can't be held to one of several architectures, so it says where it comes from.
-        if several_abis && matches!(reason, Reason::Observed | Reason::IncludedRefused) {
-            let abis: Vec<&str> = speaking().map(|(abi, _)| abi.name()).collect();
-            comment = format!(
-                "{comment} under {}; the rule holds for every architecture listed",
-                abis.join(" and ")
-            );
-        }
+                .unwrap_or(baseline::SEEN_LABEL)
+                .to_owned(),
+            Reason::RuntimeSeen => baseline::SEEN_LABEL.to_owned(),
+            Reason::KeptEnosys => KEPT_LABEL.to_owned(),
+            Reason::Probe => PROBE_LABEL.to_owned(),
+            Reason::LibcProbe => libc_probes::LABEL.to_owned(),
+        };
         Self { place, comment }
     }
 }

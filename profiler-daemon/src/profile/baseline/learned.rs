@@ -160,23 +160,20 @@ mod tests {
     #[test]
     fn learns_by_runtime_and_setting_and_never_what_is_forbidden() {
         let mut learned = LearnedBaseline::default();
-        assert!(learned.learn(&container("runc", false), &start(&["read", "mount", "setns"])));
+        assert!(learned.learn(
+            &container("runc", false),
+            &start(&["read", "mount", "setns"])
+        ));
         assert!(!learned.learn(&container("runc", false), &start(&["read"])));
         assert!(learned.learn(&container("crun", true), &start(&["umask"])));
         assert_eq!(learned.settings().count(), 2);
-        assert_eq!(
-            learned.calls(),
-            start(&["read", "umask"]).guarded
-        );
+        assert_eq!(learned.calls(), start(&["read", "umask"]).guarded);
         let (setting, starts) = learned
             .settings()
             .find(|(setting, _)| setting.no_new_privileges == Some(false))
             .unwrap();
         assert_eq!(starts, 2);
-        assert_eq!(
-            learned.starts_with(setting, Call::new(Abi::X86_64, 0)),
-            2
-        );
+        assert_eq!(learned.starts_with(setting, Call::new(Abi::X86_64, 0)), 2);
     }
 
     #[test]
