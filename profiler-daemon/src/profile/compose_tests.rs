@@ -322,6 +322,8 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn the_order_of_absorbing_does_not_matter(
         one in any_observation(), two in any_observation(), three in any_observation(),

@@ -110,6 +110,8 @@ fn calls() -> impl Strategy<Value = CallSet> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn the_bytes_depend_on_the_observations_alone(
         one in calls(), two in calls(), unsupported in calls(), refused in calls(),
