@@ -1,1 +1,31 @@
-fn main() {}
+//! The development commands, `cargo xtask …`: reads the command line and hands over.
+
+mod bpf;
+mod debian;
+mod program;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, tests and shows the profiler", version)]
+struct Line {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Build the kernel programs, or prove that the committed ones are fresh.
+    Bpf {
+        #[command(subcommand)]
+        verb: bpf::Verb,
+    },
+}
+
+fn main() -> Result<()> {
+    match Line::parse().verb {
+        Verb::Bpf { verb } => bpf::run(&verb),
+    }
+}
