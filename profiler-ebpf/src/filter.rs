@@ -53,7 +53,8 @@ pub unsafe fn attempt(
 
 #[inline(never)]
 unsafe fn copy(state: *mut TaskState, compat: bool, program: u64, flags: u32) {
-    // The install counts even if the copy fails.
+    // The install counts even if the copy fails. A failed copy is a loss only if the install
+    // succeeds: libseccomp asks for features by installing filters that are not there.
     (*state).entered |= INSTALLS;
     (*state).pending_filter = 0;
     (*state).pending_len = 0;
@@ -63,7 +64,6 @@ unsafe fn copy(state: *mut TaskState, compat: bool, program: u64, flags: u32) {
     let mut sock_fprog = [0_u64; 2];
     let size = if compat { 8 } else { 16 };
     if bpf_probe_read_user(sock_fprog.as_mut_ptr().cast(), size, program as *const _) != 0 {
-        emit::lost(loss::FILTER_UNREADABLE);
         return;
     }
     let len = (sock_fprog[0] & 0xffff) as usize;
@@ -76,7 +76,6 @@ unsafe fn copy(state: *mut TaskState, compat: bool, program: u64, flags: u32) {
         return;
     }
     if read(scratch, instructions, len) != 0 {
-        emit::lost(loss::FILTER_UNREADABLE);
         return;
     }
     let mut hash = step(HASH_SEED, len as u64);
@@ -120,6 +119,7 @@ pub unsafe fn settle(state: *mut TaskState, record: *mut CgroupRecord, ret: i64)
     }
     let hash = (*state).pending_filter;
     if hash == 0 {
+        emit::lost(loss::FILTER_UNREADABLE);
         return;
     }
     let mut i = 0;

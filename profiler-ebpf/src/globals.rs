@@ -6,6 +6,10 @@ use aya_ebpf::Global;
 /// Count calls and errors per call.
 #[unsafe(no_mangle)]
 pub static COUNTING: Global<u8> = Global::new(0);
+/// Record this cgroup and no other, and take the first execution in it for the program's;
+/// 0 to record all.
+#[unsafe(no_mangle)]
+pub static ONLY_CGROUP: Global<u64> = Global::new(0);
 /// Inode of the mount namespace in which the host's runtimes live.
 #[unsafe(no_mangle)]
 pub static HOST_MNTNS: Global<u32> = Global::new(0);

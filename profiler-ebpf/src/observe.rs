@@ -11,7 +11,7 @@ use profiler_common::{
 
 use crate::{
     atomic, emit, filter,
-    globals::COUNTING,
+    globals::{COUNTING, ONLY_CGROUP},
     maps::{COUNTS, RECORDS},
     refuse, slot,
     task::{
@@ -97,6 +97,13 @@ pub unsafe fn here() -> Option<(*mut TaskState, *mut CgroupRecord)> {
         return None;
     };
     let cgroup = bpf_get_current_cgroup_id();
+    let only = ONLY_CGROUP.load();
+    if only != 0 && only != cgroup {
+        // Where it was, so that its arrival is noticed.
+        (*state).cgroup = cgroup;
+        (*state).entered = IN_FLIGHT | UNJUDGED;
+        return None;
+    }
     if (*state).cgroup != cgroup || (*state).slot == 0 {
         slot::arrive(state, cgroup);
     }

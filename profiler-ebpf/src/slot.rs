@@ -8,6 +8,7 @@ use profiler_common::{
 
 use crate::{
     atomic, emit,
+    globals::ONLY_CGROUP,
     maps::{FREE_SLOTS, RECORDS, SLOTS},
     task::{PROGRAM, RUNTIME, TaskState},
 };
@@ -121,6 +122,9 @@ pub unsafe fn arrive(state: *mut TaskState, cgroup: u64) {
 /// A cgroup is made: it gets its slot before anybody can be in it.
 #[inline(always)]
 pub unsafe fn born(cgroup: u64, level: u32) {
+    if ONLY_CGROUP.load() != 0 {
+        return;
+    }
     let slot = of(cgroup);
     if slot == 0 {
         emit::lost(loss::NO_SLOT);

@@ -9,7 +9,11 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Builds, tests and shows the profiler", version)]
+#[command(
+    name = "cargo xtask",
+    about = "Builds, tests and shows the profiler",
+    version
+)]
 struct Line {
     #[command(subcommand)]
     verb: Verb,

@@ -14,7 +14,7 @@ const KIND_UNION: u32 = 5;
 
 /// BTF that cannot be read, or that lacks what was asked for.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub(super) enum BtfError {
+pub enum BtfError {
     /// Not BTF, or cut off.
     #[error("not valid BTF: {0}")]
     Malformed(&'static str),

@@ -275,6 +275,7 @@ impl Plan {
 
     fn load(&self, settings: &Settings, pins: Option<&Pins>) -> Result<Ebpf, KernelError> {
         let counting = u8::from(settings.counting);
+        let only_cgroup = settings.only_cgroup.unwrap_or(0);
         let cpus = aya::util::nr_cpus().map_err(|(path, error)| KernelError::Refused {
             action: format!("count the CPUs from {path}"),
             reason: error.to_string(),
@@ -283,6 +284,7 @@ impl Plan {
         loader
             .allow_unsupported_maps()
             .override_global("COUNTING", &counting, true)
+            .override_global("ONLY_CGROUP", &only_cgroup, true)
             .map_max_entries("RECORDS", settings.max_cgroups)
             .map_max_entries("SLOTS", settings.max_cgroups)
             .map_max_entries("FREE_SLOTS", settings.max_cgroups)

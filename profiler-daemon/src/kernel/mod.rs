@@ -18,6 +18,7 @@ mod settings;
 mod slots;
 mod snapshot;
 
+pub use btf::BtfError;
 pub use error::KernelError;
 pub use live::Kernel;
 pub use pins::unload;

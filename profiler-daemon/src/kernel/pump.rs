@@ -25,7 +25,7 @@ pub async fn pump(
     collector: mpsc::Sender<Vec<News>>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let mut ring = AsyncFd::with_interest(ring, Interest::READABLE)?;
+    let mut ring = register(ring)?;
     // What an earlier daemon has left may be there already, and wakes nobody.
     if !drain_all(ring.get_mut(), &collector).await {
         return Ok(());
@@ -46,6 +46,17 @@ pub async fn pump(
     }
     drain_all(ring.get_mut(), &collector).await;
     Ok(())
+}
+
+/// Lets tokio watch the ring's descriptor.
+#[expect(
+    unsafe_code,
+    reason = "tokio asks that the descriptor stays what it is"
+)]
+fn register(ring: RingBuf<MapData>) -> std::io::Result<AsyncFd<RingBuf<MapData>>> {
+    // SAFETY: the ring owns its descriptor, never replaces it, and closes it when dropped.
+    let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
+    registered.map_err(|failed| failed.into_parts().1)
 }
 
 async fn drain_all(ring: &mut RingBuf<MapData>, collector: &mpsc::Sender<Vec<News>>) -> bool {

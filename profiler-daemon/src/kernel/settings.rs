@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 /// Which hooks to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hooks {
     /// BTF tracepoints where the kernel has BTF, classic ones elsewhere.
     #[default]
@@ -28,6 +27,9 @@ pub struct Settings {
     pub ring_bytes: u32,
     /// Count calls and errors.
     pub counting: bool,
+    /// Record one cgroup, which the programs are told of, and nothing else; the first
+    /// execution in it is the program's, whatever the mount namespace.
+    pub only_cgroup: Option<u64>,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             max_cgroups: 8192,
             ring_bytes: 1 << 20,
             counting: false,
+            only_cgroup: None,
         }
     }
 }

@@ -18,9 +18,21 @@ struct Plan {
 }
 
 const PLANS: [Plan; 3] = [
-    Plan { bin: "profiler", features: &[], file: "profiler.bpf.o" },
-    Plan { bin: "profiler", features: &["classic"], file: "profiler-classic.bpf.o" },
-    Plan { bin: "empty", features: &[], file: "empty.bpf.o" },
+    Plan {
+        bin: "profiler",
+        features: &[],
+        file: "profiler.bpf.o",
+    },
+    Plan {
+        bin: "profiler",
+        features: &["classic"],
+        file: "profiler-classic.bpf.o",
+    },
+    Plan {
+        bin: "empty",
+        features: &[],
+        file: "empty.bpf.o",
+    },
 ];
 
 /// A finished object.
@@ -39,9 +51,18 @@ pub(super) struct Built {
 }
 
 pub(super) fn objects() -> Result<Built> {
-    let rustc = program::output(Command::new("rustc").arg("-vV").current_dir(workspace::root()?))?;
+    let rustc = program::output(
+        Command::new("rustc")
+            .arg("-vV")
+            .current_dir(workspace::root()?),
+    )?;
     let sysroot = PathBuf::from(
-        program::output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(workspace::root()?))?.trim(),
+        program::output(
+            Command::new("rustc")
+                .args(["--print", "sysroot"])
+                .current_dir(workspace::root()?),
+        )?
+        .trim(),
     );
     let library = rust_src::library(&sysroot, release(&rustc)?)?;
     let linker = linker::get(&sysroot)?;
@@ -52,9 +73,17 @@ pub(super) fn objects() -> Result<Built> {
     let mut objects = Vec::new();
     for plan in &PLANS {
         let path = compile(plan, &library, &linker.file, &all_flags)?;
-        objects.push(Object { file: plan.file, bytes: workspace::read(&path)? });
+        objects.push(Object {
+            file: plan.file,
+            bytes: workspace::read(&path)?,
+        });
     }
-    Ok(Built { objects, rustc, linker: linker.version, flags })
+    Ok(Built {
+        objects,
+        rustc,
+        linker: linker.version,
+        flags,
+    })
 }
 
 fn flags() -> Vec<String> {
@@ -73,15 +102,22 @@ fn flags() -> Vec<String> {
 
 /// The paths that debug information would otherwise hold.
 fn remapped(library: &Path) -> Result<Vec<String>> {
-    let source = library.parent().context("rust-src's library folder has no parent")?;
+    let source = library
+        .parent()
+        .context("rust-src's library folder has no parent")?;
     let home = match std::env::var_os("CARGO_HOME") {
         Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set, so cargo's home can't be found")?)
-            .join(".cargo"),
+        None => PathBuf::from(
+            std::env::var_os("HOME").context("HOME is not set, so cargo's home can't be found")?,
+        )
+        .join(".cargo"),
     };
     // A registry's folder is called after its host, which differs between machines.
     let registries = home.join("registry/src");
-    let mut flags = vec![remap(&workspace::root()?, "/profiler"), remap(&home, "/cargo")];
+    let mut flags = vec![
+        remap(&workspace::root()?, "/profiler"),
+        remap(&home, "/cargo"),
+    ];
     if let Ok(entries) = std::fs::read_dir(&registries) {
         for entry in entries {
             flags.push(remap(&entry?.path(), "/crates"));
@@ -100,11 +136,20 @@ fn compile(plan: &Plan, library: &Path, linker: &Path, flags: &[String]) -> Resu
     // A target folder for each, since two plans make a binary of the same name.
     let target = tools()?.join("objects").join(plan.file);
     let mut path = vec![linker.parent().unwrap_or(linker).to_path_buf()];
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    path.extend(std::env::split_paths(
+        &std::env::var_os("PATH").unwrap_or_default(),
+    ));
     let mut command = Command::new(workspace::cargo());
     command
         .current_dir(&root)
-        .args(["build", "--quiet", "--locked", "--release", "--package", "profiler-ebpf"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--release",
+            "--package",
+            "profiler-ebpf",
+        ])
         .args(["--bin", plan.bin, "--target", TARGET, "-Zbuild-std=core"])
         .arg("--features")
         .arg(plan.features.join(","))

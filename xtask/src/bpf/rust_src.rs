@@ -22,7 +22,10 @@ pub(super) fn library(sysroot: &Path, release: &str) -> Result<PathBuf> {
         return Ok(library);
     }
     let version = format!("{release}+");
-    let package = Wanted { name: "rust-src", version: &version };
+    let package = Wanted {
+        name: "rust-src",
+        version: &version,
+    };
     debian::unpack(SUITE, &[package], &folder).with_context(|| {
         format!(
             "the source of Rust {release}'s core is not here, and Debian's package could not be had: \

@@ -8,7 +8,7 @@ use profiler_common::{news::PATH_LEN, record::STARTED};
 
 use crate::{
     emit,
-    globals::{HOST_MNTNS, OFF_BPRM_EXEC},
+    globals::{HOST_MNTNS, OFF_BPRM_EXEC, ONLY_CGROUP},
     maps::RECORDS,
     task::{self, PROGRAM, RUNTIME},
     typed,
@@ -49,5 +49,5 @@ fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
 unsafe fn is_program(state: *const task::TaskState) -> bool {
     let mntns = typed::mntns();
     let at_home = mntns == HOST_MNTNS.load() || mntns == (*state).outside_mntns;
-    !at_home || (*state).filtered != 0 || (*state).execs > 0
+    !at_home || (*state).filtered != 0 || (*state).execs > 0 || ONLY_CGROUP.load() != 0
 }
