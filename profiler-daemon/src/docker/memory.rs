@@ -3,24 +3,18 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, RandomState},
     mem,
 };
 
 use super::{
     event::{ContainerEvent, Happening},
     order::Order,
+    received::Received,
 };
 use crate::profile::{
     engine_news::{EngineNews, SessionKind},
     identity::{Engine, Identity},
 };
-
-/// Events can be stamped in another order than they are sent: go back this far to resume.
-const OVERLAP_NS: u64 = 1_000_000_000;
-
-/// Received events that are remembered; Docker itself keeps 256 to send again.
-const REMEMBERED: usize = 1024;
 
 /// A container, and what of it is needed to read its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +44,12 @@ pub(super) enum Looked {
 pub(super) struct Memory {
     /// Events to be told.
     pub(super) order: Order,
+    /// Events that were taken in.
+    pub(super) received: Received,
     outbox: VecDeque<EngineNews>,
     known: HashMap<String, Known>,
     /// Not in the last list: dropped when not in the next one either.
     unlisted: HashMap<String, Known>,
-    received: VecDeque<u64>,
-    hasher: RandomState,
-    resume_ns: u64,
     disconnected: Option<String>,
     synced: bool,
 }
@@ -82,39 +75,17 @@ impl Memory {
         self.outbox.push_back(EngineNews::Disconnected { reason });
     }
 
-    /// Since when events are wanted, nanoseconds since the epoch: since the first connection,
-    /// or since just before the last event received.
-    pub(super) fn resume_from(&mut self, now_ns: u64) -> u64 {
-        if self.resume_ns == 0 {
-            self.resume_ns = now_ns;
-        }
-        self.resume_ns
-    }
-
-    /// Gives up events of the past, of which one can't be read and would end every connection.
-    pub(super) fn skip_to(&mut self, now_ns: u64) {
-        self.resume_ns = now_ns;
-    }
-
     /// Takes in an event, unless it was taken in before.
     pub(super) fn receive(&mut self, event: ContainerEvent) {
-        let word = mem::discriminant(&event.happening);
-        let key = self.hasher.hash_one((&event.id, event.at_ns, word));
-        if self.received.contains(&key) {
-            return;
+        if self.received.is_new(&event) {
+            self.order.push(event);
         }
-        if self.received.len() == REMEMBERED {
-            self.received.pop_front();
-        }
-        self.received.push_back(key);
-        let before = event.at_ns.saturating_sub(OVERLAP_NS);
-        self.resume_ns = self.resume_ns.max(before);
-        self.order.push(event);
     }
 
     /// Takes in the list of all containers.
     pub(super) fn resynced(&mut self, all: Vec<Known>) {
         self.synced = true;
+        let all: Vec<Known> = all.into_iter().map(|known| self.enriched(known)).collect();
         let news = all.iter().map(|known| known.identity.clone()).collect();
         self.outbox.push_back(EngineNews::Resync(news));
         let listed = all
@@ -190,6 +161,18 @@ impl Memory {
     /// The oldest news.
     pub(super) fn take_news(&mut self) -> Option<EngineNews> {
         self.outbox.pop_front()
+    }
+
+    /// What a list tells, with what an earlier inspection told where this time there was none.
+    fn enriched(&self, mut known: Known) -> Known {
+        let inspected = known.identity.no_new_privileges.is_some();
+        if let Some(before) = self.known.get(&known.identity.id).filter(|_| !inspected) {
+            let now = mem::replace(&mut known, before.clone()).identity;
+            known.identity.name = now.name.or(known.identity.name);
+            known.identity.running = now.running;
+            known.identity.pid = known.identity.pid.filter(|_| now.running);
+        }
+        known
     }
 
     fn see(&mut self, known: Known) {
@@ -316,30 +299,6 @@ mod tests {
     }
 
     #[test]
-    fn events_that_come_twice_are_told_once() {
-        let mut memory = Memory::default();
-        assert_eq!(memory.resume_from(7), 7);
-        assert_eq!(memory.resume_from(9), 7);
-        let second = 1_000_000_000;
-        for _ in 0..2 {
-            memory.receive(event("a", "start", 5 * second));
-            memory.receive(event("a", "die", 5 * second));
-            memory.receive(event("b", "die", 5 * second - 1));
-        }
-        assert_eq!(memory.resume_from(0), 4 * second);
-        let mut told = 0;
-        while let Some(event) = memory.order.next(true) {
-            memory.order.done(&event.id);
-            told += 1;
-        }
-        assert_eq!(told, 3);
-        for n in 0..2000 {
-            memory.receive(event("c", "die", n));
-        }
-        assert_eq!(memory.received.len(), REMEMBERED);
-    }
-
-    #[test]
     fn sessions_of_the_health_check_are_told_apart() {
         let mut memory = Memory::default();
         memory.resynced(vec![known("a")]);
@@ -363,6 +322,27 @@ mod tests {
         );
         memory.resynced(vec![]);
         assert!(memory.unlisted.is_empty());
+    }
+
+    #[test]
+    fn a_list_without_inspection_takes_nothing_away() {
+        let mut memory = Memory::default();
+        memory.resynced(vec![known("a")]);
+        let identity = Identity {
+            running: false,
+            ..Identity::unnamed("a".to_owned(), Engine::Docker)
+        };
+        let health_command = None;
+        memory.resynced(vec![Known {
+            identity,
+            health_command,
+        }]);
+        let Some(EngineNews::Resync(all)) = news(&mut memory).pop() else {
+            panic!("no list");
+        };
+        assert_eq!(all[0].no_new_privileges, Some(true));
+        assert_eq!(all[0].name.as_deref(), Some("web"));
+        assert!(!all[0].running);
     }
 
     #[test]

@@ -61,7 +61,7 @@ async fn converse(
     memory: &mut Memory,
     tx: &mpsc::Sender<EngineNews>,
 ) -> Result<Ended, ClientError> {
-    let since_ns = memory.resume_from(now_ns());
+    let since_ns = memory.received.resume_from(now_ns());
     let version = client.version().await?;
     let info = match client.info().await {
         Ok(info) => Some(info),
@@ -107,14 +107,18 @@ async fn converse(
                     }
                 }
                 Some(Err(error)) => {
-                    if matches!(error, ClientError::Unreadable { .. }) {
-                        memory.skip_to(now_ns());
+                    match &error {
+                        ClientError::Unreadable { .. } => memory.received.skip_to(now_ns()),
+                        // What hyper says of a cut stream tells a person nothing.
+                        ClientError::Other { .. } => {
+                            tracing::debug!(%error, "container engine's events ended");
+                            return Ok(closed());
+                        }
+                        _ => {}
                     }
                     return Err(error);
                 }
-                None => return Ok(Ended::Lost(
-                    "the engine closed the connection; was it stopped or restarted?".to_owned(),
-                )),
+                None => return Ok(closed()),
             },
             Some((event, looked)) = asked.next(), if !asked.is_empty() => {
                 memory.tell(&event, looked, engine.defaults.engine);
@@ -126,6 +130,10 @@ async fn converse(
             () = tx.closed() => return Ok(Ended::ReceiverGone),
         }
     }
+}
+
+fn closed() -> Ended {
+    Ended::Lost("the engine closed the connection; was it stopped or restarted?".to_owned())
 }
 
 impl Answering {
