@@ -41,7 +41,10 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let line = format!("apt-get install --no-install-recommends {}", missing.join(" "));
+    let line = format!(
+        "apt-get install --no-install-recommends {}",
+        missing.join(" ")
+    );
     if !can_install() {
         bail!("missing packages: {}. As root: {line}", missing.join(", "));
     }
@@ -71,7 +74,10 @@ pub(crate) fn unpack(suite: &str, wanted: &[Wanted<'_>], folder: &Path) -> Resul
     let mut versions = Vec::new();
     for package in wanted {
         let version = apt.version(package)?;
-        eprintln!("xtask: unpacking {} {version} of Debian {suite}", package.name);
+        eprintln!(
+            "xtask: unpacking {} {version} of Debian {suite}",
+            package.name
+        );
         let file = apt.download(package.name, &version)?;
         workspace::folder(folder)?;
         program::run(Command::new("dpkg-deb").arg("-x").arg(file).arg(folder))?;
@@ -81,8 +87,19 @@ pub(crate) fn unpack(suite: &str, wanted: &[Wanted<'_>], folder: &Path) -> Resul
     Ok(versions)
 }
 
+/// The code name of the release that runs here.
+pub(crate) fn codename() -> Result<String> {
+    let release =
+        std::fs::read_to_string("/etc/os-release").context("can't read /etc/os-release")?;
+    release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+        .map(|name| name.trim_matches('"').to_owned())
+        .context("/etc/os-release has no VERSION_CODENAME; the testbed is made for Debian")
+}
+
 /// The Debian mirror that this machine is set up for.
-fn mirror() -> Result<String> {
+pub(crate) fn mirror() -> Result<String> {
     if let Some(site) = listed_mirror()? {
         return Ok(site);
     }
@@ -170,17 +187,23 @@ impl Suite {
     }
 
     fn download(&self, package: &str, version: &str) -> Result<PathBuf> {
-        program::quietly(
-            self.command("apt-get")
-                .args(["-q", "download", &format!("{package}={version}")]),
-        )?;
+        program::quietly(self.command("apt-get").args([
+            "-q",
+            "download",
+            &format!("{package}={version}"),
+        ]))?;
         std::fs::read_dir(&self.folder)?
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
             .find(|file| {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
                 name.starts_with(&format!("{package}_")) && name.ends_with(".deb")
             })
-            .with_context(|| format!("apt-get download {package} left no file in {}", self.folder.display()))
+            .with_context(|| {
+                format!(
+                    "apt-get download {package} left no file in {}",
+                    self.folder.display()
+                )
+            })
     }
 
     fn close(self) -> Result<()> {

@@ -3,13 +3,18 @@
 mod bpf;
 mod debian;
 mod program;
+mod testbed;
 mod workspace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Builds, tests and shows the profiler", version)]
+#[command(
+    name = "cargo xtask",
+    about = "Builds, tests and shows the profiler",
+    version
+)]
 struct Line {
     #[command(subcommand)]
     verb: Verb,
@@ -22,10 +27,19 @@ enum Verb {
         #[command(subcommand)]
         verb: bpf::Verb,
     },
+    /// A private Docker engine with three runtimes and images, for tests.
+    Testbed {
+        #[command(subcommand)]
+        verb: testbed::Verb,
+    },
 }
 
 fn main() -> Result<()> {
+    if bpf::rustc::is_called() {
+        return bpf::rustc::become_rustc();
+    }
     match Line::parse().verb {
         Verb::Bpf { verb } => bpf::run(&verb),
+        Verb::Testbed { verb } => testbed::run(&verb),
     }
 }

@@ -29,7 +29,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
             String::from_utf8_lossy(&output.stderr).trim_end()
         );
     }
-    String::from_utf8(output.stdout).with_context(|| format!("`{line}` wrote bytes that are not UTF-8"))
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("`{line}` wrote bytes that are not UTF-8"))
 }
 
 /// Runs a program in silence; what it wrote is shown only when it fails.

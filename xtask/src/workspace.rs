@@ -28,7 +28,8 @@ pub(crate) fn cargo() -> std::ffi::OsString {
 
 /// Makes a folder and its parents.
 pub(crate) fn folder(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).with_context(|| format!("can't make the folder {}", path.display()))
+    std::fs::create_dir_all(path)
+        .with_context(|| format!("can't make the folder {}", path.display()))
 }
 
 /// Reads a file whole.

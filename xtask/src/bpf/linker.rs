@@ -34,7 +34,15 @@ pub(super) fn get(sysroot: &Path) -> Result<Linker> {
         Command::new(workspace::cargo())
             // Away from the checkout: its flags and lock file are not the linker's.
             .current_dir(&tools)
-            .args(["install", "--quiet", "--locked", "--force", "bpf-linker", "--version", VERSION])
+            .args([
+                "install",
+                "--quiet",
+                "--locked",
+                "--force",
+                "bpf-linker",
+                "--version",
+                VERSION,
+            ])
             .args(["--no-default-features", "--features", LLVM, "--root"])
             .arg(tools.join("bpf-linker"))
             .env("CARGO_TARGET_DIR", tools.join("bpf-linker-build"))
@@ -43,8 +51,12 @@ pub(super) fn get(sysroot: &Path) -> Result<Linker> {
             .env_remove("CARGO_ENCODED_RUSTFLAGS"),
     )
     .context("bpf-linker can't be built; it needs crates from cargo's registry and a C linker")?;
-    let version = version(&file)
-        .with_context(|| format!("{} was built but does not run as bpf-linker {VERSION}", file.display()))?;
+    let version = version(&file).with_context(|| {
+        format!(
+            "{} was built but does not run as bpf-linker {VERSION}",
+            file.display()
+        )
+    })?;
     Ok(Linker { file, version })
 }
 
@@ -65,7 +77,10 @@ fn llvm_prefix(sysroot: &Path, tools: &Path) -> Result<PathBuf> {
             name.starts_with("libLLVM.so.")
         })
         .with_context(|| {
-            format!("no libLLVM.so.* in {}: a toolchain from rustup has one, use that", source.display())
+            format!(
+                "no libLLVM.so.* in {}: a toolchain from rustup has one, use that",
+                source.display()
+            )
         })?;
     let prefix = tools.join("llvm");
     let lib = prefix.join("lib");

@@ -1,9 +1,10 @@
 //! `cargo xtask bpf`: the committed kernel objects, built and proven fresh.
 
 mod build;
+mod linker;
 mod provenance;
 mod rust_src;
-mod linker;
+pub(crate) mod rustc;
 
 use std::path::PathBuf;
 
@@ -72,7 +73,11 @@ fn verify_bytes() -> Result<()> {
     for object in &built.objects {
         let committed = workspace::read(&folder.join(object.file))?;
         let same = committed == object.bytes;
-        println!("{}  {}", if same { "same     " } else { "DIFFERENT" }, object.file);
+        println!(
+            "{}  {}",
+            if same { "same     " } else { "DIFFERENT" },
+            object.file
+        );
         if !same {
             differing.push(object.file);
         }

@@ -46,7 +46,8 @@ impl Provenance {
 
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
-        let bytes = workspace::read(&path).context("the kernel objects are not built: run `cargo xtask bpf build`")?;
+        let bytes = workspace::read(&path)
+            .context("the kernel objects are not built: run `cargo xtask bpf build`")?;
         serde_json::from_slice(&bytes)
             .with_context(|| format!("{} is damaged: run `cargo xtask bpf build`", path.display()))
     }
@@ -86,7 +87,11 @@ impl Provenance {
         if self.flags != other.flags {
             causes.push("the flags changed");
         }
-        if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) }
+        if causes.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", causes.join(", "))
+        }
     }
 }
 
@@ -116,7 +121,9 @@ fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         files.push(path.to_owned());
         return Ok(());
     }
-    for entry in std::fs::read_dir(path).with_context(|| format!("can't list {}", path.display()))? {
+    for entry in
+        std::fs::read_dir(path).with_context(|| format!("can't list {}", path.display()))?
+    {
         gather(&entry?.path(), files)?;
     }
     Ok(())
@@ -143,6 +150,7 @@ fn locked(root: &Path, prefix: &str) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hex digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
