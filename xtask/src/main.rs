@@ -6,6 +6,8 @@ mod program;
 mod testbed;
 mod workspace;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -34,11 +36,24 @@ enum Verb {
     },
 }
 
-fn main() -> Result<()> {
-    if bpf::rustc::is_called() {
-        return bpf::rustc::become_rustc();
+fn main() -> ExitCode {
+    let done = if bpf::rustc::is_called() {
+        bpf::rustc::become_rustc()
+    } else {
+        run(Line::parse().verb)
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain of causes, and never a backtrace: it is for whoever runs the command.
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    match Line::parse().verb {
+}
+
+fn run(verb: Verb) -> Result<()> {
+    match verb {
         Verb::Bpf { verb } => bpf::run(&verb),
         Verb::Testbed { verb } => testbed::run(&verb),
     }

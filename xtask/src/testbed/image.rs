@@ -52,17 +52,14 @@ const RECIPES: [Recipe; 6] = [
     Recipe {
         name: "pb-nginx",
         root: Root::Debian,
-        changes: &[
-            r#"CMD ["nginx", "-g", "daemon off;"]"#,
-            "STOPSIGNAL SIGQUIT",
-        ],
+        changes: &[r#"CMD ["nginx", "-g", "daemon off;"]"#],
     },
     Recipe {
         name: "pb-apache",
         root: Root::Debian,
         changes: &[
-            r#"CMD ["apache2ctl", "-D", "FOREGROUND"]"#,
-            "STOPSIGNAL SIGWINCH",
+            // Not apache2ctl: it would stay as process 1, which ignores the signal that `docker stop` sends.
+            r#"CMD ["sh", "-c", ". /etc/apache2/envvars && exec apache2 -D FOREGROUND"]"#,
         ],
     },
     Recipe {
