@@ -87,8 +87,19 @@ pub(crate) fn unpack(suite: &str, wanted: &[Wanted<'_>], folder: &Path) -> Resul
     Ok(versions)
 }
 
+/// The code name of the release that runs here.
+pub(crate) fn codename() -> Result<String> {
+    let release =
+        std::fs::read_to_string("/etc/os-release").context("can't read /etc/os-release")?;
+    release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+        .map(|name| name.trim_matches('"').to_owned())
+        .context("/etc/os-release has no VERSION_CODENAME; the testbed is made for Debian")
+}
+
 /// The Debian mirror that this machine is set up for.
-fn mirror() -> Result<String> {
+pub(crate) fn mirror() -> Result<String> {
     if let Some(site) = listed_mirror()? {
         return Ok(site);
     }

@@ -3,7 +3,10 @@
 mod bpf;
 mod debian;
 mod program;
+mod testbed;
 mod workspace;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -26,10 +29,32 @@ enum Verb {
         #[command(subcommand)]
         verb: bpf::Verb,
     },
+    /// A private Docker engine with three runtimes and images, for tests.
+    Testbed {
+        #[command(subcommand)]
+        verb: testbed::Verb,
+    },
 }
 
-fn main() -> Result<()> {
-    match Line::parse().verb {
+fn main() -> ExitCode {
+    let done = if bpf::rustc::is_called() {
+        bpf::rustc::become_rustc()
+    } else {
+        run(Line::parse().verb)
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain of causes, and never a backtrace: it is for whoever runs the command.
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<()> {
+    match verb {
         Verb::Bpf { verb } => bpf::run(&verb),
+        Verb::Testbed { verb } => testbed::run(&verb),
     }
 }

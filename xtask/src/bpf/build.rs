@@ -5,10 +5,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{ARCHITECTURE, linker, rust_src, tools};
+use super::{ARCHITECTURE, linker, rust_src, rustc, tools};
 use crate::{program, workspace};
 
-const TARGET: &str = "bpfel-unknown-none";
+pub(super) const TARGET: &str = "bpfel-unknown-none";
 
 /// An object to build: the binary, its features, and the file it becomes.
 struct Plan {
@@ -72,6 +72,7 @@ pub(super) fn objects() -> Result<Built> {
 
     let mut objects = Vec::new();
     for plan in &PLANS {
+        // Read at once: the next plan may make a binary of the same name.
         let path = compile(plan, &library, &linker.file, &all_flags)?;
         objects.push(Object {
             file: plan.file,
@@ -89,10 +90,10 @@ pub(super) fn objects() -> Result<Built> {
 fn flags() -> Vec<String> {
     let architecture = format!("--cfg=bpf_target_arch=\"{ARCHITECTURE}\"");
     [
-        // By name, found on the PATH: a path in a flag would reach the bytes through cargo's hash of the flags.
+        // By name, found on the PATH, so that the flags are the same everywhere.
         "-Clinker=bpf-linker",
         "-Clink-arg=--btf",
-        "-Clink-arg=--cpu=v3",
+        "-Ctarget-cpu=v3",
         "-Cdebuginfo=2",
         &architecture,
     ]
@@ -102,29 +103,30 @@ fn flags() -> Vec<String> {
 
 /// The paths that debug information would otherwise hold.
 fn remapped(library: &Path) -> Result<Vec<String>> {
-    let source = library
-        .parent()
-        .context("rust-src's library folder has no parent")?;
-    let home = match std::env::var_os("CARGO_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(
-            std::env::var_os("HOME").context("HOME is not set, so cargo's home can't be found")?,
-        )
-        .join(".cargo"),
-    };
+    let root = workspace::root()?;
+    let home = cargo_home()?;
+    let mut flags = vec![remap(&root, "/profiler"), remap(&home, "/cargo")];
     // A registry's folder is called after its host, which differs between machines.
-    let registries = home.join("registry/src");
-    let mut flags = vec![
-        remap(&workspace::root()?, "/profiler"),
-        remap(&home, "/cargo"),
-    ];
-    if let Ok(entries) = std::fs::read_dir(&registries) {
+    if let Ok(entries) = std::fs::read_dir(home.join("registry/src")) {
         for entry in entries {
             flags.push(remap(&entry?.path(), "/crates"));
         }
     }
-    flags.push(remap(source, "/rust"));
+    // Cargo names what lies in the workspace by its relative path.
+    flags.push(remap(library, "/rust/library"));
+    if let Ok(relative) = library.strip_prefix(&root) {
+        flags.push(remap(relative, "/rust/library"));
+    }
     Ok(flags)
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("CARGO_HOME") {
+        return Ok(folder.into());
+    }
+    let home = std::env::var_os("HOME")
+        .context("neither CARGO_HOME nor HOME is set, so cargo's crates can't be found")?;
+    Ok(PathBuf::from(home).join(".cargo"))
 }
 
 fn remap(from: &Path, to: &str) -> String {
@@ -133,8 +135,7 @@ fn remap(from: &Path, to: &str) -> String {
 
 fn compile(plan: &Plan, library: &Path, linker: &Path, flags: &[String]) -> Result<PathBuf> {
     let root = workspace::root()?;
-    // A target folder for each, since two plans make a binary of the same name.
-    let target = tools()?.join("objects").join(plan.file);
+    let target = tools()?.join("objects");
     let mut path = vec![linker.parent().unwrap_or(linker).to_path_buf()];
     path.extend(std::env::split_paths(
         &std::env::var_os("PATH").unwrap_or_default(),
@@ -159,8 +160,8 @@ fn compile(plan: &Plan, library: &Path, linker: &Path, flags: &[String]) -> Resu
         // Stable rustc takes -Z options only so; the version is pinned by rust-toolchain.toml.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("__CARGO_TESTS_ONLY_SRC_ROOT", library)
-        .env_remove("RUSTFLAGS")
-        .env_remove("RUSTC_WRAPPER");
+        .env_remove("RUSTFLAGS");
+    rustc::stand_in(&mut command)?;
     program::run(&mut command).with_context(|| format!("{} can't be built", plan.file))?;
     Ok(target.join(TARGET).join("release").join(plan.bin))
 }

@@ -4,6 +4,7 @@ mod build;
 mod linker;
 mod provenance;
 mod rust_src;
+pub(crate) mod rustc;
 
 use std::path::PathBuf;
 

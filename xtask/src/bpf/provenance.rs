@@ -150,6 +150,7 @@ fn locked(root: &Path, prefix: &str) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hex digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
