@@ -10,7 +10,7 @@ mod planted;
 #[path = "rooms/tokens.rs"]
 mod tokens;
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 /// A module, and all that it may reach. The row with the longest matching module counts, and a
 /// module without a row is a mistake.
@@ -131,24 +131,26 @@ struct Source {
 fn every_module_keeps_to_its_room() {
     let mut sources = Vec::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    read_sources(&root, &root, &mut sources);
+    read_sources(&root, &root, &mut sources).expect("src/ is readable");
     assert!(sources.len() > 10, "src/ was not found");
     let found = violations(&sources);
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
-fn read_sources(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+fn read_sources(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
         if path.is_dir() {
-            read_sources(root, &path, sources);
+            read_sources(root, &path, sources)?;
         } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let inside = path.strip_prefix(root).unwrap_or(&path);
             sources.push(Source {
-                path: path.strip_prefix(root).unwrap().display().to_string(),
-                text: fs::read_to_string(&path).unwrap(),
+                path: inside.display().to_string(),
+                text: fs::read_to_string(&path)?,
             });
         }
     }
+    Ok(())
 }
 
 /// Everything that is not as it should be, one sentence each, sorted.

@@ -5,6 +5,10 @@
 //! listed, with the reason. Nothing here is for a terminal (`-t`): runc and crun set it up before
 //! they load the filter. Nothing is for `--init` or a health check either: their programs are the
 //! container's own and are observed, and an entry by `docker exec` needs what a start needs.
+//!
+//! Tried: with these and nothing but its own calls, a static program started 12 times of 12 under
+//! runc 1.1.5, runc 1.3.6 and crun 1.8.1 each, with and without no-new-privileges, as root and as
+//! a user.
 
 use super::version::Version;
 
