@@ -12,9 +12,14 @@
 pub mod api;
 pub mod cgroup;
 pub mod collector;
+pub mod config;
 pub mod ctl;
+pub mod daemon;
 pub mod docker;
 pub mod kernel;
 pub mod profile;
+pub mod recorder;
+pub mod recording;
 pub mod seccomp;
 pub mod store;
+pub mod telemetry;

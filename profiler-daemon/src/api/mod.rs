@@ -1,3 +1,11 @@
 //! The daemon's face: HTTP and JSON over a unix socket.
+//!
+//! `protocol` is what travels, `listen` owns the socket file, `server` the connections, `handlers`
+//! the endpoints, `client` the other end. Knows nothing of how answers are found: it asks the
+//! collector.
 
+pub mod client;
+mod handlers;
+pub mod listen;
 pub mod protocol;
+pub mod server;

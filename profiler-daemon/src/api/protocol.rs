@@ -14,6 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::profile::reason::Reason;
 use crate::profile::{
     completeness::Completeness,
     identity::Identity,
@@ -100,28 +101,6 @@ pub struct Summary {
     pub completeness: Completeness,
     /// When a call was last seen for the first time, milliseconds since the epoch.
     pub last_new_ms: Option<u64>,
-}
-
-/// Why a call is in a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The container's own programs made it.
-    Observed,
-    /// The runtime makes it under the filter, before the program: seen on this host.
-    RuntimeSeen,
-    /// As before: from the table of what runtimes are known to call.
-    RuntimeTable,
-    /// The kernel makes it on a program's behalf.
-    Kernel,
-    /// It only ever answered ENOSYS: kept so that the libc falls back.
-    Probe,
-    /// The active filter answered it with ENOSYS: kept so that the libc falls back.
-    KeptEnosys,
-    /// libcs probe for it; not seen here; answered ENOSYS so that they fall back.
-    LibcProbe,
-    /// Refused so far; allowed on request.
-    IncludedRefused,
 }
 
 /// One call of a container, in a list or explained.

@@ -1,3 +1,252 @@
 //! The one task that owns all state; everybody else sends it messages.
+//!
+//! The kernel's maps are the truth and are read when somebody asks; what is kept here is
+//! who a cgroup belongs to, who made a call first, and what outlived its cgroup. Nothing is
+//! ever dropped for want of a name: a record stays in its map until it is known whose it is.
 
+mod answers;
 pub mod command;
+mod container;
+mod engine;
+pub mod executables;
+mod kernel_news;
+pub mod observed;
+pub mod ports;
+mod reconcile;
+mod reference;
+mod status;
+
+use std::collections::{BTreeMap, HashMap};
+
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    command::Command,
+    container::Container,
+    executables::Executables,
+    ports::{Home, Keep, Places},
+};
+use crate::{
+    api::protocol::Event,
+    profile::{baseline::learned::LearnedBaseline, engine_news::EngineNews, identity::Identity},
+    recording::{
+        news::News,
+        source::{LossCount, Source},
+    },
+};
+
+/// Containers that ended and are remembered; the oldest are forgotten first.
+const ENDED_LIMIT: usize = 1000;
+/// Events a watcher may lag behind before it is told that it missed some.
+const EVENTS: usize = 4096;
+/// How often lost news is made good and changes are kept.
+const RECONCILE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Whose a cgroup is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Owner {
+    Container(String),
+    Host,
+    /// It was gone before anybody could tell; its record waits.
+    Unknown,
+}
+
+/// Where news and questions come in.
+pub struct Inbox {
+    /// From the kernel.
+    pub kernel: mpsc::Receiver<Vec<News>>,
+    /// From the container engine.
+    pub engine: mpsc::Receiver<EngineNews>,
+    /// From the socket.
+    pub commands: mpsc::Receiver<Command>,
+}
+
+/// What the collector works with.
+pub struct Parts {
+    /// The kernel's records.
+    pub source: Box<dyn Source>,
+    /// Where cgroups are.
+    pub places: Box<dyn Places>,
+    /// What must outlive them.
+    pub keep: Box<dyn Keep>,
+    /// Docker is not asked at all.
+    pub engine_off: bool,
+}
+
+/// How the container engine is.
+#[derive(Clone, Debug)]
+enum EngineState {
+    Off,
+    Connected(String),
+    Unreachable(String),
+}
+
+/// The owner of all state.
+pub struct Collector {
+    source: Box<dyn Source>,
+    places: Box<dyn Places>,
+    keep: Box<dyn Keep>,
+    containers: BTreeMap<String, Container>,
+    owners: HashMap<u64, Owner>,
+    executables: Executables,
+    learned: LearnedBaseline,
+    engine: EngineState,
+    events: broadcast::Sender<Event>,
+    losses: Vec<LossCount>,
+    keep_failure: Option<String>,
+    /// Cgroups that came and went unnamed, and whose records were kept so.
+    nameless: u64,
+    started_ms: u64,
+}
+
+impl Collector {
+    /// Takes up what an earlier daemon kept, and what runs already.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            source,
+            places,
+            mut keep,
+            engine_off,
+        } = parts;
+        let containers = keep
+            .containers()
+            .into_iter()
+            .map(|kept| (kept.identity.id.clone(), Container::kept(kept)))
+            .collect();
+        let mut collector = Self {
+            learned: keep.learned(),
+            started_ms: places.now_ms(),
+            source,
+            places,
+            keep,
+            containers,
+            owners: HashMap::new(),
+            executables: Executables::default(),
+            engine: if engine_off {
+                EngineState::Off
+            } else {
+                EngineState::Unreachable("not asked yet".into())
+            },
+            events: broadcast::channel(EVENTS).0,
+            losses: Vec::new(),
+            keep_failure: None,
+            nameless: 0,
+        };
+        collector.read_losses();
+        collector.take_up_running();
+        collector.reconcile();
+        collector
+    }
+
+    /// Works until told to stop; then keeps what is not kept yet.
+    pub async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(RECONCILE);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut kernel_open = true;
+        let mut engine_open = true;
+        loop {
+            tokio::select! {
+                biased;
+                news = inbox.kernel.recv(), if kernel_open => match news {
+                    Some(batch) => self.on_kernel_news(batch),
+                    None => kernel_open = false,
+                },
+                news = inbox.engine.recv(), if engine_open => match news {
+                    Some(news) => self.on_engine_news(news),
+                    None => engine_open = false,
+                },
+                command = inbox.commands.recv() => match command {
+                    Some(command) => self.answer(command),
+                    None => break,
+                },
+                _ = ticks.tick() => self.reconcile(),
+                () = stop.cancelled() => break,
+            }
+        }
+        // The pump empties the ring before it closes the channel.
+        while let Some(batch) = inbox.kernel.recv().await {
+            self.on_kernel_news(batch);
+        }
+        self.reconcile();
+    }
+
+    /// A container by its full id, made known if it is not.
+    fn container(&mut self, home: &Home) -> &mut Container {
+        let lost = self.lost_calls();
+        let now = self.places.now_ms();
+        let events = self.events.clone();
+        self.containers.entry(home.id.clone()).or_insert_with(|| {
+            let identity = Identity::unnamed(home.id.clone(), home.engine);
+            let _ = events.send(Event::Container {
+                at_ms: now,
+                id: home.id.clone(),
+                name: identity.display_name().to_owned(),
+                change: "started".into(),
+            });
+            Container::new(identity, lost, now)
+        })
+    }
+
+    /// Calls that could not be recorded since the recording began, on the whole host.
+    fn lost_calls(&self) -> u64 {
+        self.losses
+            .iter()
+            .filter(|loss| loss.loses_calls)
+            .map(|loss| loss.count)
+            .sum()
+    }
+
+    /// Reads the counters of losses, and tells watchers of new ones.
+    fn read_losses(&mut self) {
+        let losses = match self.source.losses() {
+            Ok(losses) => losses,
+            Err(error) => {
+                tracing::error!(%error, "losses cannot be read");
+                return;
+            }
+        };
+        for loss in &losses {
+            let before = self
+                .losses
+                .iter()
+                .find(|known| known.cause == loss.cause)
+                .map_or(0, |known| known.count);
+            if loss.count > before && !self.losses.is_empty() {
+                tracing::warn!(
+                    cause = loss.cause,
+                    more = loss.count - before,
+                    "{}",
+                    loss.meaning
+                );
+                let _ = self.events.send(Event::Loss {
+                    at_ms: self.places.now_ms(),
+                    cause: loss.cause.into(),
+                    more: loss.count - before,
+                });
+            }
+        }
+        self.losses = losses;
+    }
+
+    /// Notes whether keeping works; said once when it changes.
+    fn kept(&mut self, result: Result<(), ports::KeepError>) -> bool {
+        match result {
+            Ok(()) => {
+                if self.keep_failure.take().is_some() {
+                    tracing::info!("the state directory can be written again");
+                }
+                true
+            }
+            Err(error) => {
+                let text = error.to_string();
+                if self.keep_failure.as_ref() != Some(&text) {
+                    tracing::error!("{text}");
+                }
+                self.keep_failure = Some(text);
+                false
+            }
+        }
+    }
+}

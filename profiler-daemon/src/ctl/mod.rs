@@ -1,1 +1,84 @@
-//! `profilectl`: a file a verb. Talks to the daemon through `api::client` only.
+//! `profilectl`: a file a verb.
+//!
+//! Talks to the daemon through `api::client` only. Data goes to standard output, everything else to
+//! standard error.
+
+pub mod args;
+mod clock;
+mod completions;
+mod delivery;
+pub mod exit;
+mod explain;
+mod export;
+mod list;
+mod oci;
+mod printable;
+pub mod record;
+mod show;
+mod spelling;
+mod status;
+mod table;
+mod terminal;
+mod watch;
+mod wording;
+
+use args::{Cli, Verb};
+use exit::{ExitStatus, Failure};
+use terminal::Terminal;
+
+use crate::api::client::Client;
+
+/// Does what the command line says, and says how it went.
+#[must_use]
+pub fn run(cli: Cli) -> ExitStatus {
+    let terminal = Terminal::new(cli.color);
+    trace(cli.verbose);
+    let verb = match cli.verb {
+        // It makes its own runtime: it forks, which must happen before there are threads.
+        Verb::Record(args) => return record::run(args),
+        verb => verb,
+    };
+    let client = Client::new(cli.socket);
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(ExitStatus::Unreachable, format!("cannot start: {error}")))
+        .and_then(|runtime| runtime.block_on(perform(verb, &client, &terminal)));
+    match outcome {
+        Ok(status) => status,
+        Err(failure) => {
+            if let Some(message) = failure.message {
+                terminal.complain(&message);
+            }
+            failure.status
+        }
+    }
+}
+
+async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<ExitStatus, Failure> {
+    match verb {
+        Verb::List(args) => list::run(&args, client, terminal).await,
+        Verb::Show(args) => show::run(&args, client, terminal).await,
+        Verb::Explain(args) => explain::run(&args, client, terminal).await,
+        Verb::Export(args) => export::run(&args, client, terminal).await,
+        Verb::Watch(args) => watch::run(&args, client, terminal).await,
+        Verb::Status(args) => status::run(&args, client, terminal).await,
+        Verb::Completions(args) => completions::run(&args, terminal),
+        Verb::Record(args) => Ok(record::run(args)),
+    }
+}
+
+/// Tells on standard error what is asked of the daemon, when that was asked for.
+fn trace(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    // A second call in one process keeps the first one's choice.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+}

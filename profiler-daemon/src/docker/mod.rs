@@ -1,1 +1,19 @@
 //! What Docker tells of its containers. The only room that knows bollard.
+//!
+//! ```text
+//! endpoint → client (one request, one answer) → session (one connection) → watch (for ever)
+//! bollard's models into our words: convert, defaults, event
+//! what outlives a connection: order, received, memory
+//! ```
+
+pub mod client;
+pub mod convert;
+pub mod defaults;
+pub mod endpoint;
+pub mod event;
+mod memory;
+mod order;
+mod received;
+pub mod runtime;
+mod session;
+pub mod watch;

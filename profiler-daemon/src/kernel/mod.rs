@@ -1,1 +1,26 @@
 //! The kernel side: loads the programs, reads the maps, pumps the ring. The only room that knows aya.
+
+mod btf;
+mod classic;
+mod clock;
+mod decode;
+mod error;
+pub mod in_flight;
+mod live;
+mod load;
+mod object;
+mod offsets;
+mod pins;
+mod pod;
+mod programs;
+mod pump;
+mod settings;
+mod slots;
+mod snapshot;
+
+pub use btf::BtfError;
+pub use error::KernelError;
+pub use live::Kernel;
+pub use pins::unload;
+pub use pump::pump;
+pub use settings::{Hooks, Settings};

@@ -25,3 +25,27 @@ impl Call {
 
 /// A set of calls, ordered by ABI and number.
 pub type CallSet = BTreeSet<Call>;
+
+/// Maps keyed by calls, as lists of pairs: JSON has no other keys than strings.
+pub(crate) mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Call;
+
+    pub(crate) fn serialize<V: Serialize, S: Serializer>(
+        map: &BTreeMap<Call, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.iter())
+    }
+
+    pub(crate) fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Call, V>, D::Error> {
+        Ok(Vec::<(Call, V)>::deserialize(deserializer)?
+            .into_iter()
+            .collect())
+    }
+}

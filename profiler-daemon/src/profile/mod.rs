@@ -3,7 +3,15 @@
 //! Pure: values in, values out. No files, no clock, no kernel.
 
 pub mod abi;
+pub mod baseline;
 pub mod call;
 pub mod completeness;
+pub mod compose;
+pub mod engine_news;
 pub mod identity;
+pub mod kernel_calls;
+pub mod libc_probes;
 pub mod observation;
+pub mod reason;
+pub mod table;
+pub mod verdict;

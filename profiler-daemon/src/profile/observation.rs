@@ -2,11 +2,11 @@
 //!
 //! Times are milliseconds since the Unix epoch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{Call, CallSet};
+use super::call::{Call, CallSet, pairs};
 
 /// Why a call was turned away, as its caller saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -122,6 +122,9 @@ impl Observation {
     }
 
     /// Adds everything that another observation of the same container holds.
+    ///
+    /// What comes of several does not depend on their order, but for `filters`: they have no
+    /// times, and those absorbed later count as installed later.
     pub fn absorb(&mut self, other: Self) {
         let Self {
             observed,
@@ -152,14 +155,16 @@ impl Observation {
         self.refused.extend(refused);
         self.runtime_refused.extend(runtime_refused);
         self.in_flight.extend(in_flight);
-        self.refusals.extend(refusals);
+        self.refusals = merged_refusals(std::mem::take(&mut self.refusals), refusals);
         for (call, sighting) in sightings {
-            let earlier = self
-                .sightings
-                .get(&call)
-                .is_some_and(|mine| mine.at_ms <= sighting.at_ms);
-            if !earlier {
-                self.sightings.insert(call, sighting);
+            match self.sightings.entry(call) {
+                Entry::Vacant(place) => {
+                    place.insert(sighting);
+                }
+                Entry::Occupied(mut mine) if sighting.rank() < mine.get().rank() => {
+                    mine.insert(sighting);
+                }
+                Entry::Occupied(_) => {}
             }
         }
         for (call, tally) in tallies {
@@ -180,28 +185,63 @@ impl Observation {
         self.first_ms = [self.first_ms, first_ms].into_iter().flatten().min();
         self.last_new_ms = self.last_new_ms.max(last_new_ms);
     }
+
+    /// All observations in one; the empty one if there are none.
+    ///
+    /// Unlike absorbing into an empty observation this keeps `stop_seen` when all have it.
+    #[must_use]
+    pub fn united(observations: impl IntoIterator<Item = Self>) -> Self {
+        observations
+            .into_iter()
+            .reduce(|mut all, one| {
+                all.absorb(one);
+                all
+            })
+            .unwrap_or_default()
+    }
 }
 
-/// Maps keyed by calls, as lists of pairs: JSON has no other keys than strings.
-mod pairs {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Call;
-
-    pub(super) fn serialize<V: Serialize, S: Serializer>(
-        map: &BTreeMap<Call, V>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(map.iter())
+/// One refusal for each caller, call and errno, sorted: the container's own programs' first.
+fn merged_refusals(mine: Vec<Refusal>, theirs: Vec<Refusal>) -> Vec<Refusal> {
+    let mut merged: BTreeMap<_, Refusal> = BTreeMap::new();
+    for refusal in mine.into_iter().chain(theirs) {
+        match merged.entry((refusal.by_runtime, refusal.call, refusal.with)) {
+            Entry::Vacant(place) => {
+                place.insert(refusal);
+            }
+            Entry::Occupied(mut place) => {
+                let known = place.get_mut();
+                let count = known.count + refusal.count;
+                let last_ms = known.last_ms.max(refusal.last_ms);
+                // The caller that is named is the first one's.
+                if refusal.rank() < known.rank() {
+                    *known = refusal;
+                }
+                known.count = count;
+                known.last_ms = last_ms;
+            }
+        }
     }
+    merged.into_values().collect()
+}
 
-    pub(super) fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeMap<Call, V>, D::Error> {
-        Ok(Vec::<(Call, V)>::deserialize(deserializer)?
-            .into_iter()
-            .collect())
+impl Sighting {
+    /// Decides between two of the same call: the earlier, then anything that does not depend on
+    /// which came to hand first.
+    fn rank(&self) -> (u64, u32, u32, &str, Option<&str>) {
+        (
+            self.at_ms,
+            self.pid,
+            self.session,
+            &self.comm,
+            self.exe.as_deref(),
+        )
+    }
+}
+
+impl Refusal {
+    /// As with sightings.
+    fn rank(&self) -> (u64, u32, &str, Option<&str>) {
+        (self.first_ms, self.pid, &self.comm, self.exe.as_deref())
     }
 }

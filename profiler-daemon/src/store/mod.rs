@@ -1,1 +1,3 @@
 //! What outlives the daemon and the containers: records of containers that ended, learned baselines.
+
+pub mod files;

@@ -1,0 +1,274 @@
+//! The endpoints: a request becomes a command to the collector, its answer becomes JSON.
+//!
+//! Holds no state and decides nothing about containers.
+
+use std::{
+    convert::Infallible,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
+    http::{Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::protocol::{ErrorBody, Event};
+use crate::collector::command::{Answer, Command, CommandSender};
+
+/// How long the collector may take over one answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The stable word in [`Event::Loss`] for a watcher that read too slowly.
+const LAGGED: &str = "watch_lagged";
+
+/// What every handler gets.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) commands: CommandSender,
+    pub(super) cancel: CancellationToken,
+}
+
+/// All endpoints, version 1.
+pub(super) fn router(desk: Desk) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/containers", get(list))
+        .route("/v1/containers/{container}", get(show))
+        .route("/v1/containers/{container}/calls/{call}", get(explain))
+        .route("/v1/containers/{container}/profile", get(export))
+        .route("/v1/images/{image}/profile", get(export_image))
+        .route("/v1/watch", get(watch))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(desk)
+}
+
+/// An error on its way out.
+pub(super) struct Refusal(StatusCode, ErrorBody);
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        let body = ErrorBody {
+            code: code.to_owned(),
+            message: message.into(),
+        };
+        Self(status, body)
+    }
+
+    fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    fn internal(message: &str) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+}
+
+impl From<ErrorBody> for Refusal {
+    fn from(body: ErrorBody) -> Self {
+        let status = match body.code.as_str() {
+            "not_found" => StatusCode::NOT_FOUND,
+            "ambiguous" => StatusCode::CONFLICT,
+            "bad_request" => StatusCode::BAD_REQUEST,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, body)
+    }
+}
+
+impl From<PathRejection> for Refusal {
+    fn from(rejection: PathRejection) -> Self {
+        Self::bad_request(format!("the path cannot be read: {rejection}"))
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request(format!(
+            "the query cannot be read: {}",
+            rejection.body_text()
+        ))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}
+
+type Reply<T> = Result<Json<T>, Refusal>;
+
+impl Desk {
+    /// Sends a command and waits for what comes back.
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let exchange = async {
+            self.commands.send(command(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        match tokio::time::timeout(PATIENCE, exchange).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(Refusal::internal(
+                "profilerd is shutting down and answers no more: ask again once it is back",
+            )),
+            Err(_) => Err(Refusal::internal(
+                "profilerd did not answer within 10 s: it may be overloaded; see `profilectl status` and its log",
+            )),
+        }
+    }
+
+    async fn look_up<T: Serialize>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Answer<T>>) -> Command,
+    ) -> Reply<T> {
+        Ok(Json(self.ask(command).await??))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportQuery {
+    #[serde(default)]
+    include_refused: bool,
+}
+
+async fn status(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
+    Ok(Json(desk.ask(|reply| Command::Status { reply }).await?))
+}
+
+async fn list(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
+    Ok(Json(desk.ask(|reply| Command::List { reply }).await?))
+}
+
+async fn show(
+    State(desk): State<Desk>,
+    container: Result<Path<String>, PathRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Path(container) = container?;
+    desk.look_up(|reply| Command::Show { container, reply })
+        .await
+}
+
+async fn explain(
+    State(desk): State<Desk>,
+    names: Result<Path<(String, String)>, PathRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Path((container, call)) = names?;
+    desk.look_up(|reply| Command::Explain {
+        container,
+        call,
+        reply,
+    })
+    .await
+}
+
+async fn export(
+    State(desk): State<Desk>,
+    container: Result<Path<String>, PathRejection>,
+    query: Result<Query<ExportQuery>, QueryRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let (Path(container), Query(ExportQuery { include_refused })) = (container?, query?);
+    desk.look_up(|reply| Command::Export {
+        container,
+        include_refused,
+        reply,
+    })
+    .await
+}
+
+async fn export_image(
+    State(desk): State<Desk>,
+    image: Result<Path<String>, PathRejection>,
+    query: Result<Query<ExportQuery>, QueryRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let (Path(image), Query(ExportQuery { include_refused })) = (image?, query?);
+    desk.look_up(|reply| Command::ExportImage {
+        image,
+        include_refused,
+        reply,
+    })
+    .await
+}
+
+async fn watch(State(desk): State<Desk>) -> Result<Response, Refusal> {
+    let news = desk.ask(|reply| Command::Watch { reply }).await?;
+    let lines = stream::unfold((news, desk.cancel), |(mut news, cancel)| async {
+        let line = tokio::select! {
+            () = cancel.cancelled() => None,
+            line = next_line(&mut news) => line,
+        }?;
+        Some((Ok::<_, Infallible>(line), (news, cancel)))
+    });
+    Ok((
+        [
+            (header::CONTENT_TYPE, "application/x-ndjson"),
+            (header::CACHE_CONTROL, "no-store"),
+        ],
+        Body::from_stream(lines),
+    )
+        .into_response())
+}
+
+/// One event as a line. News that were overwritten before they could be sent are told as a loss:
+/// a watcher must never take a gap for silence.
+async fn next_line(news: &mut broadcast::Receiver<Event>) -> Option<Bytes> {
+    loop {
+        let event = match news.recv().await {
+            Ok(event) => event,
+            Err(broadcast::error::RecvError::Lagged(more)) => Event::Loss {
+                at_ms: now_ms(),
+                cause: LAGGED.to_owned(),
+                more,
+            },
+            Err(broadcast::error::RecvError::Closed) => return None,
+        };
+        match serde_json::to_vec(&event) {
+            Ok(mut line) => {
+                line.push(b'\n');
+                return Some(line.into());
+            }
+            Err(error) => tracing::error!(%error, "an event could not be written as JSON"),
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        })
+}
+
+async fn unknown_path(uri: Uri) -> Refusal {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        format!(
+            "there is no {} here: docs/api.md lists the paths",
+            uri.path()
+        ),
+    )
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{} takes GET, not {method}", uri.path()),
+    )
+}

@@ -1,0 +1,289 @@
+//! Answers to questions about containers.
+
+use super::{Collector, command::Command, reference};
+use crate::{
+    api::protocol::{Detail, ErrorBody, Explanation, Export, Summary},
+    profile::{
+        call::{Call, CallSet},
+        completeness::Completeness,
+        compose::{Composed, Inputs, Options, compose},
+        observation::Observation,
+        table,
+        verdict::{Facts, judge, judge_together},
+    },
+    seccomp::document::Document,
+};
+
+/// How long a running container must show nothing new to count as known.
+const QUIET_MS: u64 = 60_000;
+
+impl Collector {
+    /// Answers one question. Whoever asked may be gone; that is no error.
+    pub(super) fn answer(&mut self, command: Command) {
+        match command {
+            Command::Status { reply } => {
+                let _ = reply.send(self.status());
+            }
+            Command::List { reply } => {
+                let _ = reply.send(self.list());
+            }
+            Command::Show { container, reply } => {
+                let _ = reply.send(self.show(&container));
+            }
+            Command::Explain {
+                container,
+                call,
+                reply,
+            } => {
+                let _ = reply.send(self.explain(&container, &call));
+            }
+            Command::Export {
+                container,
+                include_refused,
+                reply,
+            } => {
+                let _ = reply.send(self.export(&container, Options { include_refused }));
+            }
+            Command::ExportImage {
+                image,
+                include_refused,
+                reply,
+            } => {
+                let _ = reply.send(self.export_image(&image, Options { include_refused }));
+            }
+            Command::Watch { reply } => {
+                let _ = reply.send(self.events.subscribe());
+            }
+        }
+    }
+
+    fn observed(&mut self, id: &str) -> Option<Observation> {
+        let container = self.containers.get(id)?;
+        container.observation(self.source.as_mut(), &self.executables)
+    }
+
+    fn judged(&self, id: &str, observation: Option<&Observation>) -> Completeness {
+        let container = self.containers.get(id);
+        let facts = Facts {
+            lost_calls: container.map_or(0, |known| known.lost_calls(self.lost_calls())),
+            now_ms: self.places.now_ms(),
+            running: container.is_some_and(|known| known.identity.running),
+            recorded: observation.is_some(),
+            quiet_threshold_ms: QUIET_MS,
+        };
+        judge(observation.unwrap_or(&Observation::default()), facts)
+    }
+
+    fn composed(&self, observation: &Observation, id: Option<&str>, options: Options) -> Composed {
+        // What a running container's runtime was seen to call counts at once.
+        let mut learned = self.learned.clone();
+        if let Some(container) = id.and_then(|id| self.containers.get(id)) {
+            learned.learn(&container.identity, observation);
+        }
+        compose(&Inputs {
+            observation,
+            learned: &learned,
+            options,
+        })
+    }
+
+    fn list(&mut self) -> Vec<Summary> {
+        self.read_losses();
+        let ids: Vec<String> = self.containers.keys().cloned().collect();
+        let mut list: Vec<Summary> = ids
+            .iter()
+            .filter_map(|id| {
+                let observation = self.observed(id);
+                self.summary(id, observation.as_ref())
+            })
+            .collect();
+        list.sort_by(|a, b| {
+            (a.identity.display_name(), &a.identity.id)
+                .cmp(&(b.identity.display_name(), &b.identity.id))
+        });
+        list
+    }
+
+    fn summary(&self, id: &str, observation: Option<&Observation>) -> Option<Summary> {
+        Some(Summary {
+            identity: self.containers.get(id)?.identity.clone(),
+            observed: observation.map_or(0, |seen| seen.observed.len() as u64),
+            refused: observation.map_or(0, |seen| seen.refused.len() as u64),
+            completeness: self.judged(id, observation),
+            last_new_ms: observation.and_then(|seen| seen.last_new_ms),
+        })
+    }
+
+    fn show(&mut self, wanted: &str) -> Result<Detail, ErrorBody> {
+        self.read_losses();
+        let id = reference::resolve(&self.containers, wanted)?;
+        let observation = self.observed(&id);
+        let summary = self
+            .summary(&id, observation.as_ref())
+            .ok_or_else(|| internal("the container was forgotten meanwhile"))?;
+        let observation = observation.unwrap_or_default();
+        let composed = self.composed(&observation, Some(&id), Options::default());
+        let shown: CallSet = observation
+            .observed
+            .iter()
+            .chain(&observation.refused)
+            .chain(&observation.guarded)
+            .copied()
+            .collect();
+        let mut calls: Vec<Explanation> = shown
+            .into_iter()
+            .map(|call| explanation(call, &observation, &composed))
+            .collect();
+        calls.sort_by(|a, b| (&a.abi, &a.name).cmp(&(&b.abi, &b.name)));
+        Ok(Detail {
+            summary,
+            start_seen: observation.start_seen,
+            stop_seen: observation.stop_seen,
+            sessions: observation.sessions,
+            calls,
+            refusals: observation.refusals,
+            filters: observation.filters,
+            cgroup: self
+                .containers
+                .get(&id)
+                .and_then(|container| container.root.as_ref())
+                .map(|path| path.display().to_string()),
+        })
+    }
+
+    fn explain(&mut self, wanted: &str, call: &str) -> Result<Vec<Explanation>, ErrorBody> {
+        let id = reference::resolve(&self.containers, wanted)?;
+        let calls = table::find(call);
+        if calls.is_empty() {
+            return Err(ErrorBody {
+                code: "bad_request".into(),
+                message: format!("{call:?} is no system call of this machine"),
+            });
+        }
+        let observation = self.observed(&id).unwrap_or_default();
+        let composed = self.composed(&observation, Some(&id), Options::default());
+        // The other ABIs matter only where the container uses them.
+        Ok(calls
+            .into_iter()
+            .filter(|call| composed.abis.contains(&call.abi))
+            .map(|call| explanation(call, &observation, &composed))
+            .collect())
+    }
+
+    fn export(&mut self, wanted: &str, options: Options) -> Result<Export, ErrorBody> {
+        self.read_losses();
+        let id = reference::resolve(&self.containers, wanted)?;
+        let observation = self.observed(&id);
+        let completeness = self.judged(&id, observation.as_ref());
+        let name = self.name(&id);
+        let observation = observation.ok_or_else(|| ErrorBody {
+            code: "not_found".into(),
+            message: format!(
+                "nothing was recorded of {name}, so there is no profile of it: start it while profilerd runs"
+            ),
+        })?;
+        let composed = self.composed(&observation, Some(&id), options);
+        exported(&composed, completeness, vec![name])
+    }
+
+    fn export_image(&mut self, wanted: &str, options: Options) -> Result<Export, ErrorBody> {
+        self.read_losses();
+        let ids: Vec<String> = self
+            .containers
+            .iter()
+            .filter(|(_, container)| is_of_image(container.identity.image.as_ref(), wanted))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let mut union: Option<Observation> = None;
+        let mut verdicts = Vec::new();
+        for id in ids {
+            let Some(observation) = self.observed(&id) else {
+                continue;
+            };
+            verdicts.push((self.name(&id), self.judged(&id, Some(&observation))));
+            match &mut union {
+                Some(union) => union.absorb(observation),
+                None => union = Some(observation),
+            }
+        }
+        let union = union.ok_or_else(|| ErrorBody {
+            code: "not_found".into(),
+            message: format!(
+                "no container of the image {wanted:?} was recorded: `profilectl list` shows those that were"
+            ),
+        })?;
+        let composed = self.composed(&union, None, options);
+        let names: Vec<String> = verdicts.iter().map(|(name, _)| name.clone()).collect();
+        let completeness = judge_together(
+            verdicts
+                .iter()
+                .map(|(name, verdict)| (name.as_str(), verdict.clone())),
+        );
+        exported(&composed, completeness, names)
+    }
+
+    fn name(&self, id: &str) -> String {
+        self.containers.get(id).map_or_else(
+            || id.to_owned(),
+            |container| container.identity.display_name().to_owned(),
+        )
+    }
+}
+
+/// `web`, `web:latest` and the image's id all name it.
+fn is_of_image(image: Option<&crate::profile::identity::Image>, wanted: &str) -> bool {
+    let Some(image) = image else {
+        return false;
+    };
+    let id = image.id.strip_prefix("sha256:").unwrap_or(&image.id);
+    let wanted_id = wanted.strip_prefix("sha256:").unwrap_or(wanted);
+    image.reference == wanted
+        || image.reference.strip_suffix(":latest") == Some(wanted)
+        || wanted.strip_suffix(":latest") == Some(image.reference.as_str())
+        || (wanted_id.len() >= 12 && id.starts_with(wanted_id))
+}
+
+fn exported(
+    composed: &Composed,
+    completeness: Completeness,
+    containers: Vec<String>,
+) -> Result<Export, ErrorBody> {
+    let profile = Document::of(composed)
+        .to_value()
+        .map_err(|error| internal(&format!("the profile cannot be written down: {error}")))?;
+    Ok(Export {
+        profile,
+        completeness,
+        allowed: composed.counts.allowed,
+        observed: composed.counts.observed,
+        baseline: composed.counts.baseline,
+        refused_left_out: composed.counts.refused_left_out,
+        containers,
+    })
+}
+
+fn explanation(call: Call, observation: &Observation, composed: &Composed) -> Explanation {
+    Explanation {
+        abi: call.abi.name().into(),
+        nr: call.nr,
+        name: table::display_name(call),
+        observed: observation.observed.contains(&call),
+        verdict: composed.verdict(call).to_string(),
+        reasons: composed.reasons(call).to_vec(),
+        first: observation.sightings.get(&call).cloned(),
+        refusals: observation
+            .refusals
+            .iter()
+            .filter(|refusal| refusal.call == call)
+            .cloned()
+            .collect(),
+        tally: observation.tallies.get(&call).copied(),
+    }
+}
+
+fn internal(message: &str) -> ErrorBody {
+    ErrorBody {
+        code: "internal".into(),
+        message: message.into(),
+    }
+}

@@ -1,0 +1,163 @@
+//! One container: who it is, which cgroups it has, and what is known of it beside the maps.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use super::{
+    executables::Executables,
+    observed::part,
+    ports::{Home, KeptContainer},
+};
+use crate::{
+    profile::{
+        call::{Call, CallSet},
+        identity::Identity,
+        observation::{Observation, Sighting},
+    },
+    recording::source::Source,
+};
+
+/// A container. What the kernel's maps hold of it is read when it is asked for.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) identity: Identity,
+    /// Its topmost cgroup below the mount, once a path told.
+    pub(super) root: Option<PathBuf>,
+    /// How deep that lies.
+    pub(super) level: Option<u32>,
+    /// Its cgroups that have a record in the kernel.
+    pub(super) cgroups: BTreeSet<u64>,
+    /// What cgroups recorded that are gone, and what was kept by an earlier daemon.
+    pub(super) ended: Option<Observation>,
+    /// First sightings, of all its cgroups.
+    pub(super) sightings: BTreeMap<Call, Sighting>,
+    /// Calls in flight when the recording began.
+    pub(super) in_flight: CallSet,
+    /// Calls lost on the host before this container was known.
+    pub(super) lost_before: u64,
+    /// Calls lost on the host while it lived, once it ended.
+    pub(super) lost: Option<u64>,
+    /// Something changed that is not kept yet.
+    pub(super) unkept: bool,
+    /// When something last changed, milliseconds since the epoch.
+    pub(super) changed_ms: u64,
+}
+
+impl Container {
+    /// A container that was just met.
+    pub(super) fn new(identity: Identity, lost_before: u64, now_ms: u64) -> Self {
+        Self {
+            identity,
+            root: None,
+            level: None,
+            cgroups: BTreeSet::new(),
+            ended: None,
+            sightings: BTreeMap::new(),
+            in_flight: CallSet::new(),
+            lost_before,
+            lost: None,
+            unkept: true,
+            changed_ms: now_ms,
+        }
+    }
+
+    /// A container that an earlier daemon kept.
+    pub(super) fn kept(kept: KeptContainer) -> Self {
+        let mut observation = kept.observation;
+        let sightings = std::mem::take(&mut observation.sightings);
+        let in_flight = observation.in_flight.clone();
+        let recorded = observation.first_ms.is_some();
+        Self {
+            root: kept.cgroup,
+            level: None,
+            cgroups: BTreeSet::new(),
+            ended: recorded.then_some(observation),
+            sightings,
+            in_flight,
+            lost_before: 0,
+            lost: Some(kept.lost_calls),
+            unkept: false,
+            changed_ms: kept.changed_ms,
+            identity: kept.identity,
+        }
+    }
+
+    /// It has a cgroup more.
+    pub(super) fn moved_in(&mut self, cgroup: u64, home: &Home) {
+        self.cgroups.insert(cgroup);
+        self.root = Some(home.root.clone());
+        self.level = Some(home.level);
+    }
+
+    /// The record of a removed cgroup becomes part of what ended.
+    pub(super) fn bury(&mut self, part: Observation) {
+        match &mut self.ended {
+            Some(ended) => {
+                // Once its end was seen, a later run adds to what is known of ending.
+                let stop_seen = ended.stop_seen || part.stop_seen;
+                ended.absorb(part);
+                ended.stop_seen = stop_seen;
+            }
+            None => self.ended = Some(part),
+        }
+    }
+
+    /// Everything known of it: the kernel's records of its cgroups, what ended, and the evidence.
+    /// None when nothing was ever recorded of it.
+    pub(super) fn observation(
+        &self,
+        source: &mut dyn Source,
+        executables: &Executables,
+    ) -> Option<Observation> {
+        let mut whole = self.ended.clone();
+        for cgroup in &self.cgroups {
+            let snapshot = match source.snapshot(*cgroup) {
+                Ok(Some(snapshot)) => snapshot,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::error!(cgroup, %error, "a record cannot be read");
+                    continue;
+                }
+            };
+            let part = part(snapshot, self.level, executables);
+            match &mut whole {
+                Some(whole) => whole.absorb(part),
+                None => whole = Some(part),
+            }
+        }
+        let mut whole = whole?;
+        whole.observed.extend(&self.in_flight);
+        whole.in_flight.extend(&self.in_flight);
+        whole.sightings = self
+            .sightings
+            .iter()
+            .map(|(call, sighting)| (*call, sighting.clone()))
+            .collect();
+        whole
+            .refusals
+            .sort_by(|a, b| (a.by_runtime, a.call, a.with).cmp(&(b.by_runtime, b.call, b.with)));
+        Some(whole)
+    }
+
+    /// What is to be kept of it: only what the kernel does not hold.
+    pub(super) fn to_keep(&self, lost_now: u64) -> KeptContainer {
+        let mut observation = self.ended.clone().unwrap_or_default();
+        observation.sightings = self.sightings.clone();
+        observation.in_flight = self.in_flight.clone();
+        KeptContainer {
+            identity: self.identity.clone(),
+            observation,
+            cgroup: self.root.clone(),
+            lost_calls: self.lost_calls(lost_now),
+            changed_ms: self.changed_ms,
+        }
+    }
+
+    /// Calls lost on the host while it lived.
+    pub(super) fn lost_calls(&self, lost_now: u64) -> u64 {
+        self.lost
+            .unwrap_or_else(|| lost_now.saturating_sub(self.lost_before))
+    }
+}

@@ -1,0 +1,226 @@
+//! What news from the kernel changes.
+
+use super::{Collector, Owner, observed::part, ports::Place};
+use crate::{
+    api::protocol::Event,
+    profile::{observation::Sighting, table},
+    recording::news::News,
+};
+
+impl Collector {
+    /// Takes in a batch.
+    pub(super) fn on_kernel_news(&mut self, batch: Vec<News>) {
+        for news in batch {
+            match news {
+                News::Call { .. } => self.on_call(news),
+                News::Exec { exec_id, path, .. } => self.executables.insert(exec_id, &path),
+                News::Born { cgroup, .. } => {
+                    self.owner(cgroup);
+                }
+                News::Gone { cgroup, .. } => self.on_gone(cgroup),
+                News::Filter { cgroup, hash, .. } => self.on_filter(cgroup, hash),
+            }
+        }
+    }
+
+    /// Whose a cgroup is; asked for once, and again while nobody could tell.
+    pub(super) fn owner(&mut self, cgroup: u64) -> Owner {
+        if let Some(owner) = self.owners.get(&cgroup) {
+            if *owner != Owner::Unknown {
+                return owner.clone();
+            }
+        }
+        let owner = match self.places.locate(cgroup) {
+            Place::Container(home) => {
+                self.container(&home).moved_in(cgroup, &home);
+                Owner::Container(home.id)
+            }
+            Place::Host => Owner::Host,
+            Place::Gone => self.owner_by_ancestors(cgroup),
+        };
+        self.owners.insert(cgroup, owner.clone());
+        owner
+    }
+
+    /// A cgroup that is gone belongs to the container of any cgroup above it.
+    fn owner_by_ancestors(&mut self, cgroup: u64) -> Owner {
+        let Ok(Some(snapshot)) = self.source.snapshot(cgroup) else {
+            return Owner::Unknown;
+        };
+        for ancestor in snapshot.ancestors.iter().rev().skip(1) {
+            if let Some(Owner::Container(id)) = self.owners.get(ancestor).cloned() {
+                if let Some(container) = self.containers.get_mut(&id) {
+                    container.cgroups.insert(cgroup);
+                }
+                return Owner::Container(id);
+            }
+        }
+        Owner::Unknown
+    }
+
+    fn on_call(&mut self, news: News) {
+        let News::Call {
+            at_ms,
+            cgroup,
+            call,
+            refused,
+            pid,
+            session,
+            exec_id,
+            comm,
+        } = news
+        else {
+            return;
+        };
+        let Owner::Container(id) = self.owner(cgroup) else {
+            return;
+        };
+        let exe = match self.executables.get(exec_id) {
+            Some(path) => Some(path.to_owned()),
+            None => self.places.executable(pid),
+        };
+        let Some(container) = self.containers.get_mut(&id) else {
+            return;
+        };
+        let sighting = Sighting {
+            at_ms,
+            exe,
+            comm,
+            pid,
+            session,
+        };
+        if refused.is_none() {
+            container
+                .sightings
+                .entry(call)
+                .or_insert_with(|| sighting.clone());
+        }
+        container.unkept = true;
+        container.changed_ms = at_ms;
+        let _ = self.events.send(Event::Call {
+            id,
+            name: container.identity.display_name().to_owned(),
+            abi: call.abi.name().into(),
+            call: table::display_name(call),
+            refused,
+            first: sighting,
+        });
+    }
+
+    /// A cgroup was removed: its record is complete, and is kept before its place is freed.
+    pub(super) fn on_gone(&mut self, cgroup: u64) {
+        let snapshot = match self.source.snapshot(cgroup) {
+            Ok(Some(snapshot)) => snapshot,
+            Ok(None) => {
+                self.owners.remove(&cgroup);
+                return;
+            }
+            Err(error) => {
+                tracing::error!(cgroup, %error, "a record cannot be read");
+                return;
+            }
+        };
+        let kept = match self.owner(cgroup) {
+            Owner::Host => true,
+            Owner::Container(id) => self.bury(&id, cgroup, snapshot),
+            Owner::Unknown => {
+                let observation = part(snapshot, None, &self.executables);
+                if observation.first_ms.is_none() {
+                    true
+                } else {
+                    let result = self.keep.keep_nameless(cgroup, &observation);
+                    let kept = self.kept(result);
+                    self.nameless += u64::from(kept);
+                    kept
+                }
+            }
+        };
+        // What could not be kept stays in the kernel, and is tried again.
+        if !kept {
+            return;
+        }
+        self.owners.remove(&cgroup);
+        if let Err(error) = self.source.release(cgroup) {
+            tracing::error!(cgroup, %error, "a record cannot be freed");
+        }
+    }
+
+    /// Moves a removed cgroup's record into its container's; true once it is on disk.
+    fn bury(
+        &mut self,
+        id: &str,
+        cgroup: u64,
+        snapshot: crate::recording::source::Snapshot,
+    ) -> bool {
+        let now = self.places.now_ms();
+        let lost = self.lost_calls();
+        let Some(container) = self.containers.get_mut(id) else {
+            return true;
+        };
+        let part = part(snapshot, container.level, &self.executables);
+        let before = container.ended.clone();
+        if part.first_ms.is_some() {
+            container.bury(part.clone());
+        }
+        container.cgroups.remove(&cgroup);
+        let ended = container.cgroups.is_empty();
+        if ended {
+            container.identity.running = false;
+            container.identity.pid = None;
+            container.lost = Some(container.lost_calls(lost));
+            container.changed_ms = now;
+        }
+        let file = container.to_keep(lost);
+        let result = self.keep.keep(&file);
+        let kept = self.kept(result);
+        let Some(container) = self.containers.get_mut(id) else {
+            return kept;
+        };
+        if !kept {
+            container.ended = before;
+            container.cgroups.insert(cgroup);
+            return false;
+        }
+        container.unkept = false;
+        if ended {
+            let _ = self.events.send(Event::Container {
+                at_ms: now,
+                id: id.to_owned(),
+                name: container.identity.display_name().to_owned(),
+                change: "stopped".into(),
+            });
+        }
+        let identity = container.identity.clone();
+        if self.learned.learn(&identity, &part) {
+            let result = self.keep.keep_learned(&self.learned);
+            self.kept(result);
+        }
+        true
+    }
+
+    /// A filter was installed: a container's is kept, a host service's is not our business.
+    fn on_filter(&mut self, cgroup: u64, hash: u64) {
+        let owner = self.owner(cgroup);
+        let wanted = !matches!(owner, Owner::Host);
+        if wanted {
+            match self.source.filter(hash) {
+                Ok(Some(instructions)) => {
+                    let result = self
+                        .keep
+                        .keep_filter(&format!("{hash:016x}"), &instructions);
+                    if !self.kept(result) {
+                        return;
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(%error, "a filter cannot be read");
+                    return;
+                }
+            }
+        }
+        if let Err(error) = self.source.forget_filter(hash) {
+            tracing::error!(%error, "a filter's place cannot be freed");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Making good what lost news left undone, and what happened while no daemon ran.
+
+use super::{Collector, ENDED_LIMIT, Owner};
+
+impl Collector {
+    /// Containers that run already: recorded from here on, their start not seen unless an
+    /// earlier daemon's programs saw it.
+    pub(super) fn take_up_running(&mut self) {
+        for (cgroup, home) in self.places.containers() {
+            self.owners
+                .insert(cgroup, Owner::Container(home.id.clone()));
+            let recorded_from_start = matches!(
+                self.source.snapshot(cgroup),
+                Ok(Some(snapshot)) if snapshot.observation.start_seen
+            );
+            let in_flight = if recorded_from_start {
+                crate::profile::call::CallSet::new()
+            } else {
+                self.places.in_flight(&home.root)
+            };
+            let container = self.container(&home);
+            container.moved_in(cgroup, &home);
+            container.identity.running = true;
+            container.in_flight.extend(in_flight);
+            // What was lost before this daemon came may have been this container's.
+            container.lost_before = 0;
+            container.lost = None;
+        }
+    }
+
+    /// Looks at every record: names those that have none, keeps and frees those of removed
+    /// cgroups, keeps what changed.
+    pub(super) fn reconcile(&mut self) {
+        self.read_losses();
+        let cgroups = match self.source.cgroups() {
+            Ok(cgroups) => cgroups,
+            Err(error) => {
+                tracing::error!(%error, "the records cannot be listed");
+                return;
+            }
+        };
+        for cgroup in cgroups {
+            let owner = self.owner(cgroup);
+            // News of the removal may have been lost; to locate the cgroup tells as much
+            // without reading its record.
+            let gone = match owner {
+                Owner::Unknown => true,
+                Owner::Container(_) | Owner::Host => {
+                    matches!(self.places.locate(cgroup), super::ports::Place::Gone)
+                }
+            };
+            if gone && self.is_removed(cgroup) {
+                self.on_gone(cgroup);
+            }
+        }
+        self.keep_changes();
+        self.forget_oldest();
+    }
+
+    fn is_removed(&mut self, cgroup: u64) -> bool {
+        matches!(self.source.snapshot(cgroup), Ok(Some(snapshot)) if snapshot.gone)
+    }
+
+    fn keep_changes(&mut self) {
+        let lost = self.lost_calls();
+        let changed: Vec<_> = self
+            .containers
+            .values()
+            .filter(|container| container.unkept)
+            .map(|container| container.to_keep(lost))
+            .collect();
+        for file in changed {
+            let result = self.keep.keep(&file);
+            if !self.kept(result) {
+                return;
+            }
+            if let Some(container) = self.containers.get_mut(&file.identity.id) {
+                container.unkept = false;
+            }
+        }
+    }
+
+    /// Bounded growth: of the containers that ended, only the newest stay.
+    fn forget_oldest(&mut self) {
+        let mut ended: Vec<(u64, String)> = self
+            .containers
+            .iter()
+            .filter(|(_, container)| container.cgroups.is_empty() && !container.identity.running)
+            .map(|(id, container)| (container.changed_ms, id.clone()))
+            .collect();
+        if ended.len() <= ENDED_LIMIT {
+            return;
+        }
+        ended.sort();
+        let surplus = ended.len() - ENDED_LIMIT;
+        for (_, id) in ended.into_iter().take(surplus) {
+            let result = self.keep.forget(&id);
+            self.kept(result);
+            self.containers.remove(&id);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What the daemon is told: flags, environment, configuration file, defaults, in that order.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Where the configuration file is looked for.
+pub const CONFIG_FILE: &str = "/etc/profiler/profilerd.toml";
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// Which hooks to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookChoice {
+    /// BTF tracepoints where the kernel has BTF, classic ones elsewhere
+    #[default]
+    Auto,
+    /// BTF tracepoints
+    Btf,
+    /// Classic tracepoints
+    Classic,
+}
+
+/// The command line of `profilerd`.
+#[derive(Clone, Debug, Default, Parser)]
+#[command(
+    name = "profilerd",
+    version,
+    about = "Records every container's system calls, and keeps a least-privilege seccomp profile for each"
+)]
+pub struct Flags {
+    /// Socket to listen on [default: /run/profiler/profilerd.sock]
+    #[arg(long, value_name = "PATH", env = "PROFILER_SOCKET")]
+    pub socket: Option<PathBuf>,
+    /// Directory for what must outlive containers [default: /var/lib/profiler]
+    #[arg(long, value_name = "DIR", env = "PROFILER_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Docker's socket, or `none` [default: unix:///var/run/docker.sock]
+    #[arg(long, value_name = "URL|none", env = "DOCKER_HOST")]
+    pub docker: Option<String>,
+    /// Configuration file [default: /etc/profiler/profilerd.toml, if it is there]
+    #[arg(long, value_name = "FILE", env = "PROFILER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// How log lines look [default: text]
+    #[arg(long, value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// Where to pin maps and programs, on a bpf file system [default: /sys/fs/bpf/profiler]
+    #[arg(long, value_name = "DIR")]
+    pub pin_dir: Option<PathBuf>,
+    /// Pin nothing: the recording ends with the daemon
+    #[arg(long)]
+    pub no_pin: bool,
+    /// How many cgroups can be recorded at once [default: 8192]
+    #[arg(long, value_name = "N")]
+    pub max_cgroups: Option<u32>,
+    /// Size of the ring of news in bytes [default: 1048576]
+    #[arg(long, value_name = "BYTES")]
+    pub ring_bytes: Option<u32>,
+    /// Count calls and errors of every call, as `strace -c` does
+    #[arg(long)]
+    pub count: bool,
+    /// Which hooks to use [default: auto]
+    #[arg(long, value_enum)]
+    pub hooks: Option<HookChoice>,
+    /// Detach everything that is pinned, drop what it holds, and exit
+    #[arg(long)]
+    pub unload: bool,
+}
+
+/// The configuration file; every key is optional.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    socket: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+    docker: Option<String>,
+    log_format: Option<LogFormat>,
+    pin_dir: Option<PathBuf>,
+    no_pin: Option<bool>,
+    max_cgroups: Option<u32>,
+    ring_bytes: Option<u32>,
+    count: Option<bool>,
+    hooks: Option<HookChoice>,
+}
+
+/// Everything settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Socket to listen on.
+    pub socket: PathBuf,
+    /// What outlives containers.
+    pub state_dir: PathBuf,
+    /// Docker's socket, or `none`.
+    pub docker: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Where to pin; none to pin nothing.
+    pub pin_dir: Option<PathBuf>,
+    /// Cgroups recorded at once.
+    pub max_cgroups: u32,
+    /// Size of the ring, bytes.
+    pub ring_bytes: u32,
+    /// Counting.
+    pub count: bool,
+    /// Hooks.
+    pub hooks: HookChoice,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be; the text names line and column.
+    #[error("{path}: {source}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A number is out of range.
+    #[error("{name} must be between {least} and {most}, not {value}")]
+    Range {
+        /// Which setting.
+        name: &'static str,
+        /// What it was.
+        value: u32,
+        /// The least that works.
+        least: u32,
+        /// The most that makes sense.
+        most: u32,
+    },
+}
+
+impl Config {
+    /// Settles flags, environment (which clap has put into the flags) and file.
+    ///
+    /// # Errors
+    /// The file cannot be read or parsed, or a number is out of range.
+    pub fn settle(flags: Flags) -> Result<Self, ConfigError> {
+        let file = match &flags.config {
+            Some(path) => read(path)?,
+            None if Path::new(CONFIG_FILE).exists() => read(Path::new(CONFIG_FILE))?,
+            None => ConfigFile::default(),
+        };
+        Self::merge(flags, file)
+    }
+
+    fn merge(flags: Flags, file: ConfigFile) -> Result<Self, ConfigError> {
+        let no_pin = flags.no_pin || file.no_pin.unwrap_or(false);
+        let pin_dir = flags
+            .pin_dir
+            .or(file.pin_dir)
+            .unwrap_or_else(|| "/sys/fs/bpf/profiler".into());
+        Ok(Self {
+            socket: flags
+                .socket
+                .or(file.socket)
+                .unwrap_or_else(|| "/run/profiler/profilerd.sock".into()),
+            state_dir: flags
+                .state_dir
+                .or(file.state_dir)
+                .unwrap_or_else(|| "/var/lib/profiler".into()),
+            docker: flags
+                .docker
+                .or(file.docker)
+                .unwrap_or_else(|| "unix:///var/run/docker.sock".into()),
+            log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
+            pin_dir: (!no_pin).then_some(pin_dir),
+            max_cgroups: within(
+                "max-cgroups",
+                flags.max_cgroups.or(file.max_cgroups).unwrap_or(8192),
+                4,
+                1 << 20,
+            )?,
+            ring_bytes: within(
+                "ring-bytes",
+                flags.ring_bytes.or(file.ring_bytes).unwrap_or(1 << 20),
+                4096,
+                1 << 30,
+            )?,
+            count: flags.count || file.count.unwrap_or(false),
+            hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
+        })
+    }
+}
+
+fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ConfigError::Range {
+            name,
+            value,
+            least,
+            most,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|source| ConfigError::Invalid {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, ConfigFile, Flags};
+
+    #[test]
+    fn a_flag_beats_the_file_and_the_file_beats_the_default() {
+        let file: ConfigFile =
+            toml::from_str("socket = '/a'\nmax_cgroups = 99\ncount = true").unwrap();
+        let flags = Flags {
+            socket: Some("/b".into()),
+            ..Flags::default()
+        };
+        let config = Config::merge(flags, file).unwrap();
+        assert_eq!(config.socket.to_str(), Some("/b"));
+        assert_eq!(config.max_cgroups, 99);
+        assert!(config.count);
+        assert_eq!(config.state_dir.to_str(), Some("/var/lib/profiler"));
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_silly_number_are_refused() {
+        assert!(toml::from_str::<ConfigFile>("sokcet = '/a'").is_err());
+        let flags = Flags {
+            ring_bytes: Some(1),
+            ..Flags::default()
+        };
+        let error = Config::merge(flags, ConfigFile::default()).unwrap_err();
+        assert!(error.to_string().contains("ring-bytes"), "{error}");
+    }
+}

@@ -1,0 +1,205 @@
+//! The command line of `profilectl`: what can be said, and how `--help` tells of it.
+//!
+//! Types only; what a verb does is in its own file.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Where `--help` lists what every verb takes.
+const GLOBAL: &str = "Global options";
+
+/// Asks profilerd what containers call, and writes seccomp profiles from it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "profilectl",
+    version,
+    max_term_width = 80,
+    after_help = "Exit status: 0 done, 1 something found, 2 bad usage or input, 3 profilerd cannot be reached, 4 no such container or image, 5 not complete, 125 to 127 `record` itself failed."
+)]
+pub struct Cli {
+    /// The daemon's socket
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        display_order = 100,
+        value_name = "PATH",
+        env = "PROFILER_SOCKET",
+        hide_env_values = true,
+        default_value = "/run/profiler/profilerd.sock"
+    )]
+    pub socket: PathBuf,
+    /// Colour: auto is on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        display_order = 101,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "auto"
+    )]
+    pub color: Color,
+    /// Tell on standard error what is asked of the daemon; twice for more
+    #[arg(short, long, global = true, help_heading = GLOBAL, display_order = 102, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List the containers that were recorded
+    List(ListArgs),
+    /// Show what is known of a container
+    Show(ShowArgs),
+    /// Explain why a container's profile has a system call, or has it not
+    Explain(ExplainArgs),
+    /// Write the seccomp profile of a container or an image
+    Export(ExportArgs),
+    /// Print news as they happen, until Ctrl-C
+    Watch(WatchArgs),
+    /// Say how the daemon is; exit status 1 when something is wrong
+    Status(StatusArgs),
+    /// Run a command in a cgroup of its own and write its profile
+    Record(RecordArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// How a reading verb prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, at most 80 columns wide
+    Table,
+    /// For programs, with stable keys
+    Json,
+}
+
+/// The dialect of a written profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// For `docker run --security-opt seccomp=FILE`, and podman
+    Docker,
+    /// For `linux.seccomp` in an OCI bundle's config.json
+    Oci,
+}
+
+/// `list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Leave out containers that have ended
+    #[arg(long)]
+    pub running: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// A container's name, id or id prefix
+    pub container: String,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A container's name, id or id prefix
+    pub container: String,
+    /// A system call's name or number; all calls, a line each, without it
+    pub syscall: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A container's name, id or id prefix, or image:REF for all containers of an image
+    #[arg(value_name = "CONTAINER|image:REF")]
+    pub target: String,
+    /// Write to this file, whole or not at all; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The dialect
+    #[arg(long, value_enum, default_value = "docker")]
+    pub format: ExportFormat,
+    /// Allow the calls that were refused so far, too
+    #[arg(long)]
+    pub include_refused: bool,
+    /// Write nothing and exit with 5 unless the observation is complete
+    #[arg(long)]
+    pub require_complete: bool,
+}
+
+/// `watch`
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Only news of this container: its name, id or id prefix
+    #[arg(long, value_name = "CONTAINER")]
+    pub container: Option<String>,
+    /// How to print; json is one object a line
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+/// `record`
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// Write to this file, whole or not at all; standard output without it
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The dialect
+    #[arg(long, value_enum, default_value = "docker")]
+    pub format: ExportFormat,
+    /// The command and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

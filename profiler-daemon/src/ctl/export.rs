@@ -1,0 +1,189 @@
+//! `profilectl export`: a profile as a file, and what it holds in a sentence.
+
+use super::{
+    args::{ExportArgs, ExportFormat},
+    delivery::deliver,
+    exit::{ExitStatus, Failure},
+    oci,
+    printable::wrapped,
+    show::shortfalls,
+    table::WIDTH,
+    terminal::{Terminal, json},
+    wording::counted,
+};
+use crate::api::{
+    client::{Client, ClientError},
+    protocol::{Detail, Export},
+};
+
+/// Refused calls that the summary names.
+const MOST_NAMES: usize = 5;
+
+pub(super) async fn run(
+    args: &ExportArgs,
+    client: &Client,
+    terminal: &Terminal,
+) -> Result<ExitStatus, Failure> {
+    let (title, export) = fetch(args, client).await?;
+    if args.require_complete && !export.completeness.complete {
+        terminal.complain(&format!(
+            "{title}: not complete, and --require-complete was asked for; nothing was written:\n{}",
+            shortfalls(&export.completeness).trim_end()
+        ));
+        return Ok(ExitStatus::Incomplete);
+    }
+    let text = render(&export, args.format)?;
+    deliver(&text, args.output.as_deref(), terminal)?;
+    let left_out = left_out(&export, client).await;
+    terminal.remark(&summary(&title, &export, &left_out));
+    Ok(ExitStatus::Done)
+}
+
+/// The profile as text in the dialect asked for.
+pub(super) fn render(export: &Export, format: ExportFormat) -> Result<String, Failure> {
+    match format {
+        ExportFormat::Docker => json(&export.profile),
+        ExportFormat::Oci => {
+            let profile = oci::from_docker(&export.profile)
+                .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string()))?;
+            json(&profile)
+        }
+    }
+}
+
+/// What `export C` or `export image:REF` means, and what to call it.
+async fn fetch(args: &ExportArgs, client: &Client) -> Result<(String, Export), Failure> {
+    let refused = args.include_refused;
+    if let Some(image) = args.target.strip_prefix("image:") {
+        let export = client.export_image(image, refused).await?;
+        return Ok((image_title(image, &export), export));
+    }
+    match client.export(&args.target, refused).await {
+        Ok(export) => return Ok((args.target.clone(), export)),
+        Err(ClientError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match client.export_image(&args.target, refused).await {
+        Ok(export) => Ok((image_title(&args.target, &export), export)),
+        Err(ClientError::NotFound(_)) => Err(Failure::new(
+            ExitStatus::NotFound,
+            format!(
+                "no container or image called {} was recorded; `profilectl list` shows what was",
+                args.target
+            ),
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn image_title(image: &str, export: &Export) -> String {
+    let count = export.containers.len() as u64;
+    format!("{image} ({})", counted(count, "container", "containers"))
+}
+
+/// The names of calls that were refused and left out, as far as they can be told.
+async fn left_out(export: &Export, client: &Client) -> Vec<String> {
+    let mut names = Vec::new();
+    for container in &export.containers {
+        if names.len() as u64 >= export.refused_left_out {
+            break;
+        }
+        // They only adorn the summary, so a container that went meanwhile is passed over.
+        if let Ok(detail) = client.show(container).await {
+            names.extend(refused_names(&detail));
+            names.sort_unstable();
+            names.dedup();
+        }
+    }
+    names
+}
+
+fn refused_names(detail: &Detail) -> impl Iterator<Item = String> {
+    detail
+        .calls
+        .iter()
+        .filter(|call| call.verdict == "refuse")
+        .filter(|call| call.refusals.iter().any(|refusal| !refusal.by_runtime))
+        .map(|call| call.name.clone())
+}
+
+fn summary(title: &str, export: &Export, left_out: &[String]) -> String {
+    let mut text = format!(
+        "{title}: {} allowed ({} observed, {} for the runtime and kernel",
+        counted(export.allowed, "call", "calls"),
+        export.observed,
+        export.baseline
+    );
+    // What neither was observed nor belongs to the baseline is there by --include-refused.
+    let included = export
+        .allowed
+        .saturating_sub(export.observed + export.baseline);
+    if included > 0 {
+        text.push_str(&format!(", {included} refused so far"));
+    }
+    text.push(')');
+    if export.refused_left_out > 0 {
+        let mut named = left_out
+            .iter()
+            .take(MOST_NAMES)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        if left_out.len() > MOST_NAMES {
+            named.push_str(", …");
+        }
+        if !named.is_empty() {
+            named.push_str("; ");
+        }
+        let count = counted(export.refused_left_out, "refused call", "refused calls");
+        let adds = if export.refused_left_out == 1 {
+            "it"
+        } else {
+            "them"
+        };
+        text.push_str(&format!(
+            "; {count} left out ({named}--include-refused adds {adds})"
+        ));
+    }
+    let verdict = &export.completeness;
+    text.push_str(if verdict.complete {
+        "; complete"
+    } else {
+        "; not complete:"
+    });
+    let mut text = wrapped(&text, 2, WIDTH);
+    if !verdict.complete {
+        text.push('\n');
+        text.push_str(shortfalls(verdict).trim_end());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::summary;
+    use crate::{api::protocol::Export, profile::completeness::Completeness};
+
+    #[test]
+    fn the_summary_counts_and_names() {
+        let export = Export {
+            profile: json!({}),
+            completeness: Completeness {
+                complete: true,
+                ..Completeness::default()
+            },
+            allowed: 1,
+            observed: 1,
+            baseline: 0,
+            refused_left_out: 1,
+            containers: vec!["web".to_owned()],
+        };
+        assert_eq!(
+            summary("web", &export, &["keyctl".to_owned()]).replace("\n  ", " "),
+            "web: 1 call allowed (1 observed, 0 for the runtime and kernel); 1 refused call \
+             left out (keyctl; --include-refused adds it); complete"
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! Puts the daemon together: the only room that knows every adapter.
+
+mod host;
+mod keeping;
+
+use std::process::ExitCode;
+
+use thiserror::Error;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{host::Host, keeping::Files};
+use crate::{
+    api::{
+        listen::{ListenError, Socket},
+        server,
+    },
+    cgroup::{
+        mount::MountError,
+        tree::{CgroupTree, TreeError},
+    },
+    collector::{Collector, Inbox, Parts},
+    config::{Config, ConfigError, Flags, HookChoice},
+    docker::{
+        endpoint::{Endpoint, EndpointError},
+        watch::{WatchConfig, watch},
+    },
+    kernel::{self, Hooks, Kernel, KernelError, Settings},
+    store::files::{StateDirectory, StateError},
+    telemetry,
+};
+
+/// Batches of kernel news on their way; beyond this the ring holds them.
+const KERNEL_QUEUE: usize = 16;
+const ENGINE_QUEUE: usize = 256;
+const COMMAND_QUEUE: usize = 64;
+
+/// Why the daemon could not begin, or ended early.
+#[derive(Debug, Error)]
+enum DaemonError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("cannot remove {path}: {source}")]
+    Unload {
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("the task {0} ended unexpectedly; this is a defect, please report it")]
+    Task(&'static str),
+}
+
+/// Runs the daemon until it is told to stop. 0 after a clean end, 2 when it could not
+/// begin, 1 when something failed later.
+#[must_use]
+pub fn run(flags: Flags) -> ExitCode {
+    let unload = flags.unload;
+    let config = match Config::settle(flags) {
+        Ok(config) => config,
+        Err(error) => return complain(&error.into()),
+    };
+    telemetry::begin(config.log_format);
+    if unload {
+        return match unload_pins(&config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => complain(&error),
+        };
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.into()),
+    };
+    runtime.block_on(async {
+        let running = match Running::begin(&config) {
+            Ok(running) => running,
+            Err(error) => return complain(&error),
+        };
+        match running.until_stopped().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!("{error}");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+fn complain(error: &DaemonError) -> ExitCode {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "profilerd: {error}");
+    ExitCode::from(2)
+}
+
+fn unload_pins(config: &Config) -> Result<(), DaemonError> {
+    let Some(dir) = &config.pin_dir else {
+        return Ok(());
+    };
+    let removed = kernel::unload(dir).map_err(|source| DaemonError::Unload {
+        path: dir.clone(),
+        source,
+    })?;
+    if removed {
+        tracing::info!(path = %dir.display(), "detached everything that was pinned");
+    } else {
+        tracing::info!(path = %dir.display(), "nothing was pinned");
+    }
+    Ok(())
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        hooks: match config.hooks {
+            HookChoice::Auto => Hooks::Auto,
+            HookChoice::Btf => Hooks::Btf,
+            HookChoice::Classic => Hooks::Classic,
+        },
+        pin_dir: config.pin_dir.clone(),
+        max_cgroups: config.max_cgroups,
+        ring_bytes: config.ring_bytes,
+        counting: config.count,
+        only_cgroup: None,
+    }
+}
+
+/// A daemon at work: its tasks, by name.
+struct Running {
+    tasks: JoinSet<&'static str>,
+    stop: CancellationToken,
+}
+
+impl Running {
+    /// Sets everything up, and begins. Whatever cannot work is found here, before anybody
+    /// is told that the daemon is ready.
+    fn begin(config: &Config) -> Result<Self, DaemonError> {
+        // The socket first: whoever holds it is the one daemon of this host.
+        let socket = Socket::bind(&config.socket)?;
+        let endpoint = Endpoint::parse(&config.docker)?;
+        let state = StateDirectory::open(&config.state_dir)?;
+        let tree = CgroupTree::open(&crate::cgroup::mount::find()?)?;
+        let (source, ring) = Kernel::open(&settings(config))?;
+        tracing::info!(
+            adopted = source.adopted(),
+            pins = config.pin_dir.as_ref().map(|dir| dir.display().to_string()),
+            "recording"
+        );
+        let stop = CancellationToken::new();
+        let (kernel_tx, kernel) = mpsc::channel(KERNEL_QUEUE);
+        let (engine_tx, engine) = mpsc::channel(ENGINE_QUEUE);
+        let (command_tx, commands) = mpsc::channel(COMMAND_QUEUE);
+        let collector = Collector::new(Parts {
+            source: Box::new(source),
+            places: Box::new(Host::new(tree)),
+            keep: Box::new(Files::new(state)),
+            engine_off: endpoint.is_none(),
+        });
+
+        let mut tasks = JoinSet::new();
+        let token = stop.clone();
+        tasks.spawn(async move {
+            let inbox = Inbox {
+                kernel,
+                engine,
+                commands,
+            };
+            collector.run(inbox, token).await;
+            "collector"
+        });
+        let token = stop.clone();
+        tasks.spawn(async move {
+            if let Err(error) = kernel::pump(ring, kernel_tx, token).await {
+                tracing::error!(%error, "the ring of news cannot be read");
+            }
+            "kernel news"
+        });
+        if let Some(endpoint) = endpoint {
+            let token = stop.clone();
+            tasks.spawn(async move {
+                watch(WatchConfig::new(endpoint), engine_tx, token).await;
+                "engine news"
+            });
+        }
+        let token = stop.clone();
+        tasks.spawn(async move {
+            if let Err(error) = server::serve(socket, command_tx, token).await {
+                tracing::error!(%error, "the socket cannot be served");
+            }
+            "socket"
+        });
+        tracing::info!(socket = %config.socket.display(), "ready");
+        Ok(Self { tasks, stop })
+    }
+
+    /// Waits for SIGTERM or SIGINT, then for every task to finish its work. A task that ends
+    /// by itself ends them all.
+    async fn until_stopped(mut self) -> Result<(), DaemonError> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        // Without a service manager there is nobody to tell, which is no error.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let mut failure = None;
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+            ended = self.tasks.join_next() => failure = Some(name_of(ended)),
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task failed while stopping");
+            }
+        }
+        match failure {
+            Some(task) => Err(DaemonError::Task(task)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn name_of(ended: Option<Result<&'static str, tokio::task::JoinError>>) -> &'static str {
+    match ended {
+        Some(Ok(name)) => name,
+        Some(Err(error)) => {
+            tracing::error!(%error, "a task failed");
+            "that failed"
+        }
+        None => "list",
+    }
+}

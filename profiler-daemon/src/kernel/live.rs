@@ -1,0 +1,330 @@
+//! The running kernel as a [`Source`]: reads the maps, frees records, counts losses.
+
+use std::path::PathBuf;
+
+use aya::{
+    maps::{HashMap, MapData, MapError, PerCpuArray, RingBuf},
+    programs::ProgramInfo,
+};
+use profiler_common::{
+    filter::Filter,
+    loss,
+    refusal::{Count, CountKey, Refusal as RawRefusal, RefusalKey},
+};
+
+use super::{
+    clock::BootTime,
+    decode,
+    error::KernelError,
+    load::Loaded,
+    pod::Plain,
+    programs::PROGRAMS,
+    settings::Settings,
+    slots::{self, FreeSlots, Records, SlotOf, typed},
+    snapshot,
+};
+use crate::{
+    profile::{
+        abi::Abi,
+        call::Call,
+        observation::{Refusal, Tally},
+    },
+    recording::source::{CountedRefusal, LossCount, Snapshot, Source, SourceError, SourceFacts},
+};
+
+/// What each cause of loss is called and means, in the kernel's order.
+const CAUSES: [(&str, bool, &str); loss::CAUSES as usize] = [
+    (
+        "ring_full",
+        false,
+        "news of a first sighting came late or not at all; the call itself is recorded",
+    ),
+    (
+        "no_slot",
+        true,
+        "calls in cgroups that found no room: raise --max-cgroups",
+    ),
+    (
+        "no_task_state",
+        true,
+        "calls of tasks for which the kernel had no memory",
+    ),
+    (
+        "no_refusal_room",
+        false,
+        "refusals whose errno and count found no room; the call itself is recorded",
+    ),
+    (
+        "filter_unreadable",
+        false,
+        "seccomp filters that could not be copied when they were installed",
+    ),
+    (
+        "no_filter_room",
+        false,
+        "seccomp filters for whose copy there was no room",
+    ),
+    (
+        "no_count_room",
+        false,
+        "calls that are recorded but were not counted",
+    ),
+    (
+        "news_lost",
+        false,
+        "news of executions, filters or cgroups; names of executables may be missing",
+    ),
+];
+
+/// The running kernel.
+pub struct Kernel {
+    facts: SourceFacts,
+    records: Records,
+    slots: SlotOf,
+    free: FreeSlots,
+    refusals: HashMap<MapData, Plain<RefusalKey>, Plain<RawRefusal>>,
+    counts: HashMap<MapData, Plain<CountKey>, Plain<Count>>,
+    filters: HashMap<MapData, u64, Plain<Filter>>,
+    losses: PerCpuArray<MapData, u64>,
+    program_pins: Vec<PathBuf>,
+    loaded: Loaded,
+}
+
+impl Kernel {
+    /// Loads and attaches the programs, or adopts those of an earlier daemon; returns the
+    /// ring of news beside it.
+    ///
+    /// # Errors
+    /// The kernel refuses, or what is pinned is another build's.
+    pub fn open(settings: &Settings) -> Result<(Self, RingBuf<MapData>), KernelError> {
+        let mut loaded = Loaded::open(settings)?;
+        let ring = typed(loaded.map("NEWS")?)?;
+        let since_ms = loaded
+            .pins
+            .as_ref()
+            .and_then(super::pins::Pins::since_ms)
+            .unwrap_or_else(|| {
+                let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                BootTime::now().unix_ms(boot.tv_sec as u64 * 1_000_000_000 + boot.tv_nsec as u64)
+            });
+        let program_pins = loaded
+            .pins
+            .as_ref()
+            .map(|pins| {
+                PROGRAMS
+                    .iter()
+                    .map(|spec| pins.program(spec.name))
+                    .collect()
+            })
+            .unwrap_or_default();
+        let mut kernel = Self {
+            facts: SourceFacts {
+                hooks: loaded.hooks,
+                counting: settings.counting,
+                limit: u64::from(settings.max_cgroups) - 1,
+                since_ms,
+                shortcomings: loaded.shortcomings.clone(),
+            },
+            records: typed(loaded.map("RECORDS")?)?,
+            slots: typed(loaded.map("SLOTS")?)?,
+            free: typed(loaded.map("FREE_SLOTS")?)?,
+            refusals: typed(loaded.map("REFUSALS")?)?,
+            counts: typed(loaded.map("COUNTS")?)?,
+            filters: typed(loaded.map("FILTERS")?)?,
+            losses: typed(loaded.map("LOSSES")?)?,
+            program_pins,
+            loaded,
+        };
+        if kernel.loaded.adopted {
+            let mended = slots::mend(&mut kernel.slots, &mut kernel.records, &mut kernel.free)
+                .map_err(|error| KernelError::refused("mend the list of free records", &error))?;
+            if mended > 0 {
+                tracing::info!(mended, "gave back records that an earlier daemon had left");
+            }
+        }
+        Ok((kernel, ring))
+    }
+
+    /// True when an earlier daemon's recording was taken over.
+    #[must_use]
+    pub fn adopted(&self) -> bool {
+        self.loaded.adopted
+    }
+
+    /// How often the kernel skipped a program because it was running already on that CPU.
+    fn missed(&self) -> u64 {
+        self.program_pins
+            .iter()
+            .filter_map(|path| {
+                let fd = ProgramInfo::from_pin(path).ok()?.fd().ok()?;
+                let raw = std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&fd));
+                let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{raw}")).ok()?;
+                let line = info
+                    .lines()
+                    .find_map(|line| line.strip_prefix("recursion_misses:"))?;
+                line.trim().parse::<u64>().ok()
+            })
+            .sum()
+    }
+
+    fn add_refusals(&self, snapshot: &mut Snapshot, boot: BootTime) -> Result<(), MapError> {
+        for entry in self.refusals.iter() {
+            let (Plain(key), Plain(value)) = entry?;
+            let (true, Some(abi)) = (key.cgroup == snapshot.cgroup, Abi::from_index(key.abi))
+            else {
+                continue;
+            };
+            snapshot.refusals.push(CountedRefusal {
+                refusal: Refusal {
+                    call: Call::new(abi, key.nr),
+                    with: decode::refused_with(key.errno),
+                    by_runtime: key.by_runtime != 0,
+                    count: value.count,
+                    first_ms: boot.unix_ms(value.first_ns),
+                    last_ms: boot.unix_ms(value.last_ns),
+                    exe: None,
+                    comm: decode::text(&value.comm),
+                    pid: value.tgid,
+                },
+                exec_id: value.exec_id,
+            });
+        }
+        Ok(())
+    }
+
+    fn add_tallies(&self, snapshot: &mut Snapshot) -> Result<(), MapError> {
+        for entry in self.counts.iter() {
+            let (Plain(key), Plain(value)) = entry?;
+            if let (true, Some(abi)) = (key.cgroup == snapshot.cgroup, Abi::from_index(key.abi)) {
+                let tally = Tally {
+                    calls: value.calls,
+                    errors: value.errors,
+                };
+                snapshot
+                    .observation
+                    .tallies
+                    .insert(Call::new(abi, key.nr), tally);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(error: MapError) -> SourceError {
+    SourceError {
+        action: "read",
+        reason: super::error::chain(&error),
+    }
+}
+
+fn unwritable(error: MapError) -> SourceError {
+    SourceError {
+        action: "free",
+        reason: super::error::chain(&error),
+    }
+}
+
+impl Source for Kernel {
+    fn facts(&self) -> &SourceFacts {
+        &self.facts
+    }
+
+    fn cgroups(&mut self) -> Result<Vec<u64>, SourceError> {
+        self.slots
+            .keys()
+            .collect::<Result<_, _>>()
+            .map_err(unreadable)
+    }
+
+    fn snapshot(&mut self, cgroup: u64) -> Result<Option<Snapshot>, SourceError> {
+        let slot = match self.slots.get(&cgroup, 0) {
+            Ok(slot) => slot,
+            Err(MapError::KeyNotFound) => return Ok(None),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let Plain(record) = self.records.get(&slot, 0).map_err(unreadable)?;
+        let boot = BootTime::now();
+        let mut snapshot = snapshot::convert(&record, boot);
+        // A refused call has a count, and there are none where nothing was refused.
+        let refused = !snapshot.observation.refused.is_empty()
+            || !snapshot.observation.runtime_refused.is_empty();
+        if refused {
+            self.add_refusals(&mut snapshot, boot).map_err(unreadable)?;
+        }
+        if self.facts.counting {
+            self.add_tallies(&mut snapshot).map_err(unreadable)?;
+        }
+        Ok(Some(snapshot))
+    }
+
+    fn release(&mut self, cgroup: u64) -> Result<(), SourceError> {
+        let refusals: Vec<_> = self
+            .refusals
+            .keys()
+            .flatten()
+            .filter(|Plain(key)| key.cgroup == cgroup)
+            .collect();
+        for key in refusals {
+            remove(self.refusals.remove(&key))?;
+        }
+        let counts: Vec<_> = self
+            .counts
+            .keys()
+            .flatten()
+            .filter(|Plain(key)| key.cgroup == cgroup)
+            .collect();
+        for key in counts {
+            remove(self.counts.remove(&key))?;
+        }
+        slots::give_back(&mut self.slots, &mut self.records, &mut self.free, cgroup)
+            .map_err(unwritable)
+    }
+
+    fn losses(&mut self) -> Result<Vec<LossCount>, SourceError> {
+        let mut losses = Vec::with_capacity(CAUSES.len() + 1);
+        for (index, (cause, loses_calls, meaning)) in CAUSES.into_iter().enumerate() {
+            let per_cpu = self.losses.get(&(index as u32), 0).map_err(unreadable)?;
+            losses.push(LossCount {
+                cause,
+                count: per_cpu.iter().sum(),
+                loses_calls,
+                meaning,
+            });
+        }
+        losses.push(LossCount {
+            cause: "program_skipped",
+            count: self.missed(),
+            loses_calls: true,
+            meaning: "the kernel skipped a program that was already running on the same CPU",
+        });
+        Ok(losses)
+    }
+
+    fn filter(&mut self, hash: u64) -> Result<Option<Vec<u64>>, SourceError> {
+        match self.filters.get(&hash, 0) {
+            Ok(Plain(filter)) => Ok(filter
+                .instructions
+                .get(..filter.len as usize)
+                .map(<[u64]>::to_vec)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(error) => Err(unreadable(error)),
+        }
+    }
+
+    fn forget_filter(&mut self, hash: u64) -> Result<(), SourceError> {
+        remove(self.filters.remove(&hash))
+    }
+}
+
+/// What is gone already need not be removed.
+fn remove(result: Result<(), MapError>) -> Result<(), SourceError> {
+    match result {
+        Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+        Err(MapError::SyscallError(error))
+            if error.io_error.raw_os_error() == Some(libc::ENOENT) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(unwritable(error)),
+    }
+}

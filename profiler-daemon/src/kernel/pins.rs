@@ -1,0 +1,133 @@
+//! Where maps, programs and links are pinned, and whose they are.
+//!
+//! ```text
+//! <pin dir>/v<ABI version>/maps/<MAP>
+//! <pin dir>/v<ABI version>/run-<hash of object and settings>/<program>, <program>_link
+//! ```
+//! The hash is in the name: a daemon finds at once whether the programs that run are its own.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FsWord, statfs};
+
+use super::error::KernelError;
+
+const BPF_FS_MAGIC: FsWord = 0xcafe_4a11;
+
+/// The pins of one layout version under one directory.
+#[derive(Clone, Debug)]
+pub(super) struct Pins {
+    base: PathBuf,
+    run: PathBuf,
+}
+
+impl Pins {
+    /// Makes the directories; mounts a bpf file system at /sys/fs/bpf where there is none.
+    pub(super) fn prepare(pin_dir: &Path, run_hash: &str) -> Result<Self, KernelError> {
+        let base = pin_dir.join(format!("v{}", profiler_common::ABI_VERSION));
+        let pins = Self {
+            run: base.join(format!("run-{run_hash}")),
+            base,
+        };
+        let failed = |reason: String| KernelError::PinDirectory {
+            path: pin_dir.to_owned(),
+            reason,
+        };
+        if pin_dir.starts_with("/sys/fs/bpf") {
+            mount_if_absent(Path::new("/sys/fs/bpf")).map_err(|error| failed(error.to_string()))?;
+        }
+        fs::create_dir_all(pins.base.join("maps")).map_err(|error| failed(error.to_string()))?;
+        let kind = statfs(&pins.base).map_err(|error| failed(error.to_string()))?;
+        if kind.f_type != BPF_FS_MAGIC {
+            return Err(failed("it is not on a bpf file system".into()));
+        }
+        Ok(pins)
+    }
+
+    /// Where a map is pinned.
+    pub(super) fn map(&self, name: &str) -> PathBuf {
+        self.base.join("maps").join(name)
+    }
+
+    /// Where a program of this run is pinned.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.run.join(name)
+    }
+
+    /// Where a link of this run is pinned.
+    pub(super) fn link(&self, name: &str) -> PathBuf {
+        self.run.join(format!("{name}_link"))
+    }
+
+    /// The directory of this run.
+    pub(super) fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// Makes the directory of this run.
+    pub(super) fn make_run(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.run)
+    }
+
+    /// Runs of other objects or settings, whose programs must go once ours are attached.
+    pub(super) fn other_runs(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.base) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| {
+                *path != self.run
+                    && path
+                        .file_name()
+                        .is_some_and(|name| name.to_string_lossy().starts_with("run-"))
+            })
+            .collect()
+    }
+
+    /// When the first map was pinned, milliseconds since the epoch.
+    pub(super) fn since_ms(&self) -> Option<u64> {
+        let made = fs::metadata(self.map("RECORDS")).ok()?.modified().ok()?;
+        let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_millis()).ok()
+    }
+}
+
+fn mount_if_absent(path: &Path) -> io::Result<()> {
+    if statfs(path)?.f_type == BPF_FS_MAGIC {
+        return Ok(());
+    }
+    rustix::mount::mount("bpf", path, "bpf", rustix::mount::MountFlags::empty(), None)?;
+    tracing::info!(path = %path.display(), "mounted a bpf file system");
+    Ok(())
+}
+
+/// Removes everything that any version of the daemon pinned there: programs are detached,
+/// and what the maps hold is gone. True when there was anything.
+///
+/// # Errors
+/// Something cannot be removed.
+pub fn unload(pin_dir: &Path) -> io::Result<bool> {
+    match fs::remove_dir_all(pin_dir) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Layout versions other than this build's that are pinned there.
+pub(super) fn other_versions(pin_dir: &Path) -> Vec<String> {
+    let own = format!("v{}", profiler_common::ABI_VERSION);
+    let Ok(entries) = fs::read_dir(pin_dir) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| *name != own)
+        .collect()
+}

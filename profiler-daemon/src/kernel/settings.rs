@@ -1,0 +1,46 @@
+//! How the kernel side is to be set up.
+
+use std::path::PathBuf;
+
+/// Which hooks to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hooks {
+    /// BTF tracepoints where the kernel has BTF, classic ones elsewhere.
+    #[default]
+    Auto,
+    /// BTF tracepoints.
+    Btf,
+    /// Classic tracepoints.
+    Classic,
+}
+
+/// What the loader is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which hooks to use.
+    pub hooks: Hooks,
+    /// Where to pin, so that the recording goes on without the daemon; none to end with it.
+    pub pin_dir: Option<PathBuf>,
+    /// How many cgroups can be recorded at once.
+    pub max_cgroups: u32,
+    /// Size of the ring of news, bytes; rounded up to a power of two of pages.
+    pub ring_bytes: u32,
+    /// Count calls and errors.
+    pub counting: bool,
+    /// Record one cgroup, which the programs are told of, and nothing else; the first
+    /// execution in it is the program's, whatever the mount namespace.
+    pub only_cgroup: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hooks: Hooks::Auto,
+            pin_dir: Some(PathBuf::from("/sys/fs/bpf/profiler")),
+            max_cgroups: 8192,
+            ring_bytes: 1 << 20,
+            counting: false,
+            only_cgroup: None,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! News from the kernel: first sightings, executions, cgroups coming and going. Never the truth.
+
+use serde::{Deserialize, Serialize};
+
+use crate::profile::{call::Call, observation::RefusedWith};
+
+/// One piece of news. What is lost of it is counted by the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub enum News {
+    /// A call was seen, or refused, for the first time in a cgroup.
+    Call {
+        /// When.
+        at_ms: u64,
+        /// Where.
+        cgroup: u64,
+        /// What.
+        call: Call,
+        /// Set when it was refused.
+        refused: Option<RefusedWith>,
+        /// The process.
+        pid: u32,
+        /// Which entry from outside, 0 unknown.
+        session: u32,
+        /// The execution the caller descends from, 0 unknown.
+        exec_id: u64,
+        /// The caller's name for itself.
+        comm: String,
+    },
+    /// A program was executed.
+    Exec {
+        /// When.
+        at_ms: u64,
+        /// Where.
+        cgroup: u64,
+        /// This execution's name.
+        exec_id: u64,
+        /// The process.
+        pid: u32,
+        /// Which entry from outside.
+        session: u32,
+        /// It is the program that the runtime was asked to start.
+        begins: bool,
+        /// As given to execve.
+        path: String,
+    },
+    /// A cgroup was made.
+    Born {
+        /// When.
+        at_ms: u64,
+        /// Which.
+        cgroup: u64,
+    },
+    /// A cgroup was removed.
+    Gone {
+        /// When.
+        at_ms: u64,
+        /// Which.
+        cgroup: u64,
+    },
+    /// A filter was installed.
+    Filter {
+        /// When.
+        at_ms: u64,
+        /// Where.
+        cgroup: u64,
+        /// Its hash.
+        hash: u64,
+        /// Its instructions.
+        len: u32,
+        /// The process.
+        pid: u32,
+        /// By the runtime: the container's own filter.
+        by_runtime: bool,
+    },
+}

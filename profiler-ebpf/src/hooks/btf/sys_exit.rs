@@ -1,0 +1,20 @@
+//! A call returns; also one that seccomp turned away, which never entered.
+
+use aya_ebpf::{bindings::pt_regs, macros::btf_tracepoint, programs::BtfTracePointContext};
+
+use crate::{observe, typed};
+
+#[btf_tracepoint(function = "sys_exit")]
+fn sys_exit(ctx: BtfTracePointContext) -> i32 {
+    let regs: *const pt_regs = ctx.arg(0);
+    let ret: i64 = ctx.arg(1);
+    // SAFETY: the verifier knows the types of the hook's arguments.
+    unsafe {
+        observe::returned(
+            ret,
+            || ((*regs).orig_rax, typed::compat()),
+            || typed::filtered(),
+        );
+    }
+    0
+}

@@ -1,0 +1,22 @@
+//! A call enters the kernel, after ptrace and seccomp have let it.
+
+use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+
+use super::{compat, field};
+use crate::observe;
+
+const ID: usize = 8;
+const ARGS: usize = 16;
+
+#[tracepoint]
+fn sys_enter(ctx: TracePointContext) -> u32 {
+    // SAFETY: the offsets lie within the hook's record.
+    unsafe {
+        observe::entered(field(&ctx, ID), compat(), |n| match n {
+            0 => field(&ctx, ARGS),
+            1 => field(&ctx, ARGS + 8),
+            _ => field(&ctx, ARGS + 16),
+        });
+    }
+    0
+}
