@@ -2,7 +2,10 @@
 
 mod bpf;
 mod debian;
+mod demo;
+mod doctor;
 mod program;
+mod suite;
 mod testbed;
 mod workspace;
 
@@ -29,6 +32,12 @@ enum Verb {
         #[command(subcommand)]
         verb: bpf::Verb,
     },
+    /// Say what this machine lacks, and how to get it.
+    Doctor,
+    /// Show the product: record a real container, and run it again under its own profile.
+    Demo,
+    /// Run every test, those on real containers included; installs what is missing when root.
+    Test(suite::Options),
     /// A private Docker engine with three runtimes and images, for tests.
     Testbed {
         #[command(subcommand)]
@@ -55,6 +64,9 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<()> {
     match verb {
         Verb::Bpf { verb } => bpf::run(&verb),
+        Verb::Doctor => doctor::run(),
+        Verb::Demo => demo::run(),
+        Verb::Test(options) => suite::run(&options),
         Verb::Testbed { verb } => testbed::run(&verb),
     }
 }

@@ -17,15 +17,27 @@ use sha2::{Digest, Sha256};
 use super::{Runtime, hierarchy, remove};
 use crate::{program, workspace};
 
-/// An engine that answers.
-pub(super) struct Engine {
-    pub(super) socket: PathBuf,
-    pub(super) cli: PathBuf,
+/// An engine to talk to: ours, or the host's.
+pub(crate) struct Engine {
+    pub(crate) socket: PathBuf,
+    pub(crate) cli: PathBuf,
 }
 
 impl Engine {
+    /// Where the host's own engine listens.
+    pub(crate) const HOST_SOCKET: &str = "/var/run/docker.sock";
+
+    /// The host's own engine, if it answers.
+    pub(crate) fn of_host() -> Option<Self> {
+        let engine = Self {
+            socket: PathBuf::from(Self::HOST_SOCKET),
+            cli: cli().ok()?,
+        };
+        engine.version().is_ok().then_some(engine)
+    }
+
     /// The CLI, set to this engine.
-    pub(super) fn docker(&self) -> Command {
+    pub(crate) fn docker(&self) -> Command {
         let mut command = Command::new(&self.cli);
         command
             .arg("--host")
@@ -33,7 +45,7 @@ impl Engine {
         command
     }
 
-    pub(super) fn version(&self) -> Result<String> {
+    pub(crate) fn version(&self) -> Result<String> {
         let version =
             program::output(
                 self.docker()
@@ -158,18 +170,23 @@ pub(super) fn is_mounted(point: &Path) -> Result<bool> {
     Ok(mounts()?.iter().any(|mount| mount == point))
 }
 
-fn handle(folder: &Path) -> Result<Engine> {
+/// Ours, whether or not it runs.
+pub(super) fn handle(folder: &Path) -> Result<Engine> {
+    Ok(Engine {
+        socket: run_folder(folder).join("docker.sock"),
+        cli: cli()?,
+    })
+}
+
+fn cli() -> Result<PathBuf> {
     // Debian's own, which matches its engine; another may come first on the PATH.
     let debian = PathBuf::from("/usr/bin/docker");
-    let cli = if debian.is_file() {
+    let found = if debian.is_file() {
         Some(debian)
     } else {
         program::found("docker")
     };
-    Ok(Engine {
-        socket: run_folder(folder).join("docker.sock"),
-        cli: cli.context("docker is not here: apt-get install docker.io")?,
-    })
+    found.context("docker is not here: apt-get install docker.io")
 }
 
 /// A short place for the sockets: a path of one may have just 107 bytes.

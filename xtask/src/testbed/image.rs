@@ -11,6 +11,9 @@ use crate::program;
 /// A static busybox with a user `app`; `pb-health` is the same with a health check and a web server.
 pub(super) const BUSYBOX: &str = "pb-busybox";
 
+/// What `cargo xtask demo` runs.
+pub(crate) const DEMO: &str = "profiler-demo";
+
 /// Every image of the full testbed.
 pub(super) const ALL: [&str; 6] = [
     BUSYBOX,
@@ -28,6 +31,9 @@ enum Root {
     Debian,
 }
 
+/// A shell as process 1, since httpd there would ignore the signal that `docker stop` sends.
+const SERVE_AND_STOP: &str = r#"CMD ["sh", "-c", "trap 'exit 0' TERM; httpd -p 80 -h /var/www; while :; do sleep 1 & wait $!; done"]"#;
+
 struct Recipe {
     name: &'static str,
     root: Root,
@@ -35,7 +41,12 @@ struct Recipe {
     changes: &'static [&'static str],
 }
 
-const RECIPES: [Recipe; 6] = [
+const RECIPES: [Recipe; 7] = [
+    Recipe {
+        name: DEMO,
+        root: Root::Busybox,
+        changes: &[SERVE_AND_STOP],
+    },
     Recipe {
         name: BUSYBOX,
         root: Root::Busybox,
@@ -45,7 +56,7 @@ const RECIPES: [Recipe; 6] = [
         name: "pb-health",
         root: Root::Busybox,
         changes: &[
-            r#"CMD ["httpd", "-f", "-p", "80", "-h", "/var/www"]"#,
+            SERVE_AND_STOP,
             r"HEALTHCHECK --interval=1s --timeout=5s --retries=3 CMD wget -q -O /dev/null http://127.0.0.1/",
         ],
     },
@@ -75,7 +86,7 @@ const RECIPES: [Recipe; 6] = [
 ];
 
 /// Makes the wanted images that are not there yet, and returns their names.
-pub(super) fn make(wanted: &[&str], engine: &Engine, cache: &Path) -> Result<Vec<String>> {
+pub(crate) fn make(wanted: &[&str], engine: &Engine, cache: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for name in wanted {
         let recipe = RECIPES

@@ -3,9 +3,9 @@
 //! Everything it starts, mounts or writes lies under `target/testbed`, so that `down` can end all of it and nothing
 //! else; downloads are kept in `target/testbed-cache`.
 
-mod engine;
+pub(crate) mod engine;
 mod hierarchy;
-mod image;
+pub(crate) mod image;
 mod rootfs;
 mod runtime;
 
@@ -87,14 +87,19 @@ pub(crate) fn description() -> Result<PathBuf> {
     Ok(folder()?.join("testbed.json"))
 }
 
+/// Whether the testbed's engine answers already.
+pub(crate) fn is_up() -> Result<bool> {
+    Ok(description()?.is_file() && engine::handle(&folder()?)?.version().is_ok())
+}
+
 /// Brings the whole testbed up.
 pub(crate) fn up() -> Result<Testbed> {
     up_with(&image::ALL)
 }
 
-/// Brings up an engine with the one image that needs no download.
-pub(crate) fn up_small() -> Result<Testbed> {
-    up_with(&[image::BUSYBOX])
+/// Brings up an engine with the demo's image alone, which needs no download.
+pub(crate) fn up_for_demo() -> Result<Testbed> {
+    up_with(&[image::DEMO])
 }
 
 fn up_with(wanted: &[&str]) -> Result<Testbed> {
