@@ -171,7 +171,7 @@ fn a_profile_starts_its_container_however_it_was_recorded_and_is_run() {
         let profiles = profiles.into_inner().expect("no worker panicked");
         assert_eq!(profiles.len(), cases.len());
         side_by_side(&profiles, |(case, profile)| {
-            case.run_under(&testbed, profile)
+            case.run_under(&testbed, profile);
         });
     }
     println!(
