@@ -44,10 +44,11 @@ impl ByHand {
         Self { made, id }
     }
 
-    /// Runs a program in it, as a runtime does: what enters is not yet the program.
+    /// Runs a program in it as a runtime does: what enters is not the program yet, and only what is executed in
+    /// a mount namespace of its own is.
     pub(crate) fn start(&self, program: &Path) -> Child {
         let procs = self.made.last().expect("a cgroup").join("cgroup.procs");
-        let script = "echo $$ > \"$0\" && exec \"$1\"";
+        let script = "echo $$ > \"$0\" && exec unshare --mount \"$1\"";
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", script]).arg(procs).arg(program);
         shell.spawn().expect("a shell starts")
