@@ -127,7 +127,13 @@ impl Container {
                 None => whole = Some(part),
             }
         }
-        let mut whole = whole?;
+        // A container may have been blocked ever since the recording began: the kernel has no
+        // record of it yet, and the calls that it is blocked in are all that is known.
+        let mut whole = match whole {
+            Some(whole) => whole,
+            None if self.in_flight.is_empty() => return None,
+            None => Observation::default(),
+        };
         whole.observed.extend(&self.in_flight);
         whole.in_flight.extend(&self.in_flight);
         whole.sightings = self

@@ -3,7 +3,10 @@
 use super::{Collector, Owner, observed::part, ports::Place};
 use crate::{
     api::protocol::Event,
-    profile::{observation::Sighting, table},
+    profile::{
+        observation::{Observation, Sighting},
+        table,
+    },
     recording::news::News,
 };
 
@@ -114,7 +117,14 @@ impl Collector {
         let snapshot = match self.source.snapshot(cgroup) {
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => {
-                self.owners.remove(&cgroup);
+                // Its container may have been blocked from before the recording to its end.
+                if let Some(Owner::Container(id)) = self.owners.remove(&cgroup) {
+                    let nothing_more = Observation {
+                        stop_seen: true,
+                        ..Observation::default()
+                    };
+                    self.bury(&id, cgroup, nothing_more);
+                }
                 return;
             }
             Err(error) => {
@@ -124,7 +134,11 @@ impl Collector {
         };
         let kept = match self.owner(cgroup) {
             Owner::Host => true,
-            Owner::Container(id) => self.bury(&id, cgroup, snapshot),
+            Owner::Container(id) => {
+                let level = self.containers.get(&id).and_then(|known| known.level);
+                let part = part(snapshot, level, &self.executables);
+                self.bury(&id, cgroup, part)
+            }
             Owner::Unknown => {
                 let observation = part(snapshot, None, &self.executables);
                 if observation.first_ms.is_none() {
@@ -148,20 +162,14 @@ impl Collector {
     }
 
     /// Moves a removed cgroup's record into its container's; true once it is on disk.
-    fn bury(
-        &mut self,
-        id: &str,
-        cgroup: u64,
-        snapshot: crate::recording::source::Snapshot,
-    ) -> bool {
+    fn bury(&mut self, id: &str, cgroup: u64, part: Observation) -> bool {
         let now = self.places.now_ms();
         let lost = self.lost_calls();
         let Some(container) = self.containers.get_mut(id) else {
             return true;
         };
-        let part = part(snapshot, container.level, &self.executables);
         let before = container.ended.clone();
-        if part.first_ms.is_some() {
+        if part.first_ms.is_some() || !container.in_flight.is_empty() {
             container.bury(part.clone());
         }
         container.cgroups.remove(&cgroup);

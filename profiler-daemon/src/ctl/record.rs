@@ -66,6 +66,9 @@ fn status_of(error: &RecordError) -> ExitStatus {
     match error {
         RecordError::NoCommand(_) => ExitStatus::NoCommand,
         RecordError::CannotRun { .. } => ExitStatus::CannotRun,
+        RecordError::Interrupted(signal) => {
+            ExitStatus::Command(u8::try_from(128 + signal).unwrap_or(125))
+        }
         RecordError::Kernel(_) | RecordError::Cgroup { .. } | RecordError::Nothing(_) => {
             ExitStatus::Executor
         }

@@ -3,6 +3,7 @@
 //! Uses programs of its own, which look at that cgroup only and go with the recording.
 
 mod own_cgroup;
+mod signals;
 
 use std::{
     ffi::OsString,
@@ -10,10 +11,10 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
+use rustix::process::Signal;
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
 
-use self::own_cgroup::OwnCgroup;
+use self::{own_cgroup::OwnCgroup, signals::Signals};
 use crate::{
     collector::{executables::Executables, observed::part},
     kernel::{Kernel, KernelError, Settings},
@@ -49,6 +50,9 @@ pub enum RecordError {
         /// Why.
         source: io::Error,
     },
+    /// A signal asked for the end before there was a command to pass it on to.
+    #[error("interrupted before the command was started")]
+    Interrupted(i32),
     /// Its record is not there.
     #[error("nothing was recorded: {0}")]
     Nothing(String),
@@ -75,6 +79,10 @@ pub async fn record(command: &[OsString], stdout: Stdio) -> Result<Recorded, Rec
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| RecordError::NoCommand("none was given".into()))?;
+    let mut signals = Signals::catch().map_err(|error| RecordError::Cgroup {
+        action: "catch signals".into(),
+        reason: error.to_string(),
+    })?;
     let cgroup = OwnCgroup::make()?;
     let settings = Settings {
         pin_dir: None,
@@ -94,8 +102,11 @@ pub async fn record(command: &[OsString], stdout: Stdio) -> Result<Recorded, Rec
         all
     });
 
+    if let Some(signal) = signals.pending().await {
+        return Err(RecordError::Interrupted(signal.as_raw()));
+    }
     let mut child = cgroup.command(program, arguments, stdout)?;
-    let status = wait(&mut child)
+    let status = wait(&mut child, &mut signals)
         .await
         .map_err(|source| RecordError::CannotRun {
             command: program.to_string_lossy().into_owned(),
@@ -154,19 +165,15 @@ fn snapshots(source: &mut Kernel) -> Result<Vec<Snapshot>, RecordError> {
 
 /// Waits for the command. What a terminal sends goes to it directly; what is sent to us is
 /// passed on, so that the command decides.
-async fn wait(child: &mut tokio::process::Child) -> io::Result<ExitStatus> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut quit = signal(SignalKind::quit())?;
+async fn wait(child: &mut tokio::process::Child, signals: &mut Signals) -> io::Result<ExitStatus> {
     loop {
         let passed_on = tokio::select! {
             status = child.wait() => return status,
-            _ = terminate.recv() => rustix::process::Signal::TERM,
-            _ = hangup.recv() => rustix::process::Signal::HUP,
-            _ = interrupt.recv() => continue,
-            _ = quit.recv() => continue,
+            signal = signals.next() => signal,
         };
+        if matches!(passed_on, Signal::INT | Signal::QUIT) {
+            continue;
+        }
         let pid = child
             .id()
             .and_then(|pid| i32::try_from(pid).ok())
