@@ -27,7 +27,12 @@ impl fmt::Display for Ended {
             Some(status) => write!(out, "exit status {status}")?,
             None => write!(out, "no exit status")?,
         }
-        write!(out, "\nstdout: {}\nstderr: {}", self.stdout.trim_end(), self.stderr.trim_end())
+        write!(
+            out,
+            "\nstdout: {}\nstderr: {}",
+            self.stdout.trim_end(),
+            self.stderr.trim_end()
+        )
     }
 }
 
@@ -77,7 +82,10 @@ pub fn eventually<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Op
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(begin.elapsed() < patience, "waited {patience:?} in vain for: {what}");
+        assert!(
+            begin.elapsed() < patience,
+            "waited {patience:?} in vain for: {what}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }

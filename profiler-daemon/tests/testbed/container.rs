@@ -35,7 +35,11 @@ impl Container {
             id: ended.stdout.trim().to_owned(),
             name,
         };
-        if ended.success() { Ok(container) } else { Err(ended) }
+        if ended.success() {
+            Ok(container)
+        } else {
+            Err(ended)
+        }
     }
 
     /// Waits for its end and returns its exit status.
@@ -60,10 +64,14 @@ impl Container {
 
     /// Tries a command in it until it succeeds, for at most 20 seconds; what it wrote to stdout.
     pub fn exec_until_ok(&self, words: &[&str]) -> String {
-        eventually(&format!("{} in {}", words.join(" "), self.name), Duration::from_secs(20), || {
-            let ended = self.exec(words);
-            ended.success().then_some(ended.stdout)
-        })
+        eventually(
+            &format!("{} in {}", words.join(" "), self.name),
+            Duration::from_secs(20),
+            || {
+                let ended = self.exec(words);
+                ended.success().then_some(ended.stdout)
+            },
+        )
     }
 
     /// What its program wrote, stdout and stderr.
@@ -74,7 +82,8 @@ impl Container {
 
     /// A field of `docker inspect`, such as `{{.State.Health.Status}}`.
     pub fn inspect(&self, format: &str) -> String {
-        self.testbed.docker_ok(&["inspect", "--format", format, &self.name])
+        self.testbed
+            .docker_ok(&["inspect", "--format", format, &self.name])
     }
 
     /// The host's pid of its first process.
@@ -85,6 +94,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        self.testbed.docker(&["rm", "--force", "--volumes", &self.name]);
+        self.testbed
+            .docker(&["rm", "--force", "--volumes", &self.name]);
     }
 }

@@ -51,8 +51,14 @@ impl Daemon {
         let mut daemon = Self {
             child: None,
             options,
-            folder: tempfile::Builder::new().prefix("pb-daemon").tempdir().expect("a temporary folder"),
-            pins: PathBuf::from(format!("/sys/fs/bpf/profiler-test-{}-{number}", std::process::id())),
+            folder: tempfile::Builder::new()
+                .prefix("pb-daemon")
+                .tempdir()
+                .expect("a temporary folder"),
+            pins: PathBuf::from(format!(
+                "/sys/fs/bpf/profiler-test-{}-{number}",
+                std::process::id()
+            )),
         };
         daemon.launch();
         daemon
@@ -80,8 +86,17 @@ impl Daemon {
         self.child = Some(command.spawn().expect("profilerd starts"));
         let begin = Instant::now();
         // 3 is "the daemon can't be reached"; anything else is an answer.
-        while self.ctl(&["status"]).status.is_none_or(|status| status == 3) {
-            let ended = self.child.as_mut().expect("just started").try_wait().expect("a child");
+        while self
+            .ctl(&["status"])
+            .status
+            .is_none_or(|status| status == 3)
+        {
+            let ended = self
+                .child
+                .as_mut()
+                .expect("just started")
+                .try_wait()
+                .expect("a child");
             assert!(
                 ended.is_none() && begin.elapsed() < Duration::from_secs(30),
                 "profilerd does not answer (ended: {ended:?}); it said:\n{}",
@@ -190,7 +205,10 @@ impl Daemon {
             if begin.elapsed() > Duration::from_secs(15) {
                 child.kill().expect("the daemon can be killed");
                 child.wait().expect("a child");
-                panic!("profilerd did not end within 15 s of {signal:?}; it said:\n{}", self.log());
+                panic!(
+                    "profilerd did not end within 15 s of {signal:?}; it said:\n{}",
+                    self.log()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }

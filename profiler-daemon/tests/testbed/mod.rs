@@ -55,15 +55,18 @@ impl Testbed {
                 std::env::var("CI").as_deref() != Ok("true"),
                 "PROFILER_TESTBED is not set, and CI=true allows no skipped test: run `cargo xtask test`"
             );
-            eprintln!("SKIPPED: no testbed; run `cargo xtask test`, or `cargo xtask testbed up` and set PROFILER_TESTBED");
+            eprintln!(
+                "SKIPPED: no testbed; run `cargo xtask test`, or `cargo xtask testbed up` and set PROFILER_TESTBED"
+            );
             return None;
         };
         Some(Self::read(Path::new(&file)))
     }
 
     fn read(file: &Path) -> Self {
-        let text = std::fs::read(file)
-            .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask testbed up`", file.display()));
+        let text = std::fs::read(file).unwrap_or_else(|error| {
+            panic!("{}: {error}; run `cargo xtask testbed up`", file.display())
+        });
         let value: Value = serde_json::from_slice(&text).expect("testbed.json is JSON");
         let path = |key: &str| PathBuf::from(value[key].as_str().expect("a path"));
         let runtimes = value["runtimes"].as_object().expect("runtimes").iter();
@@ -72,9 +75,16 @@ impl Testbed {
             socket: path("docker_socket"),
             cli: path("docker_cli"),
             runtimes: runtimes
-                .map(|(name, runtime)| (name.clone(), runtime["version"].as_str().unwrap_or_default().to_owned()))
+                .map(|(name, runtime)| {
+                    (
+                        name.clone(),
+                        runtime["version"].as_str().unwrap_or_default().to_owned(),
+                    )
+                })
                 .collect(),
-            images: images.filter_map(|image| image.as_str().map(str::to_owned)).collect(),
+            images: images
+                .filter_map(|image| image.as_str().map(str::to_owned))
+                .collect(),
         }
     }
 

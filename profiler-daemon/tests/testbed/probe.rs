@@ -25,7 +25,10 @@ pub fn compile_c(source: &str, flags: &[&str]) -> PathBuf {
     std::fs::write(&file, source).expect("the source can be written");
     let unfinished = file.with_extension("out");
     let mut gcc = Command::new("gcc");
-    gcc.args(["-O1", "-o"]).arg(&unfinished).arg(&file).args(flags);
+    gcc.args(["-O1", "-o"])
+        .arg(&unfinished)
+        .arg(&file)
+        .args(flags);
     let ended = run(&mut gcc, Duration::from_secs(60));
     assert!(ended.success(), "gcc {}: {ended}", flags.join(" "));
     std::fs::rename(&unfinished, &program).expect("the program can be named");
@@ -39,15 +42,24 @@ pub fn strace_names(command: &[&str]) -> BTreeSet<String> {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o"]).arg(&file).args(command);
     let ended = run(&mut strace, Duration::from_secs(60));
-    assert!(ended.status.is_some(), "strace {}: {ended}", command.join(" "));
+    assert!(
+        ended.status.is_some(),
+        "strace {}: {ended}",
+        command.join(" ")
+    );
     let text = std::fs::read_to_string(&file).expect("strace's output");
     text.lines().filter_map(name_of).collect()
 }
 
 /// The call in a line like `123   openat(AT_FDCWD, …` or `123   <... read resumed>`.
 fn name_of(line: &str) -> Option<String> {
-    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+    let rest = line
+        .trim_start_matches(|c: char| c.is_ascii_digit())
+        .trim_start();
     let (name, _) = rest.split_once('(')?;
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let is_name = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     is_name.then(|| name.to_owned())
 }
