@@ -12,7 +12,7 @@ use super::run;
 /// Compiles C with gcc; a program that was compiled from the same source and flags is used again.
 ///
 /// `-static` lets it run in any container, `-m32 -static -nostdlib` makes one of i386 without 32-bit libraries.
-pub fn compile_c(source: &str, flags: &[&str]) -> PathBuf {
+pub(crate) fn compile_c(source: &str, flags: &[&str]) -> PathBuf {
     let hash = Sha256::digest(format!("{}\0{source}", flags.join("\0")));
     let name: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probes");
@@ -36,7 +36,7 @@ pub fn compile_c(source: &str, flags: &[&str]) -> PathBuf {
 }
 
 /// The names of the calls that strace sees a command make, its children's too; the execve that starts it among them.
-pub fn strace_names(command: &[&str]) -> BTreeSet<String> {
+pub(crate) fn strace_names(command: &[&str]) -> BTreeSet<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("strace");
     let mut strace = Command::new("strace");
