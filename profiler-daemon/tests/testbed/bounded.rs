@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 /// How a program ended, and what it wrote.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The exit status; nothing if a signal or our patience ended it.
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
     /// Whether it exited with 0.
-    pub fn success(&self) -> bool {
+    pub(crate) fn success(&self) -> bool {
         self.status == Some(0)
     }
 }
@@ -27,12 +27,17 @@ impl fmt::Display for Ended {
             Some(status) => write!(out, "exit status {status}")?,
             None => write!(out, "no exit status")?,
         }
-        write!(out, "\nstdout: {}\nstderr: {}", self.stdout.trim_end(), self.stderr.trim_end())
+        write!(
+            out,
+            "\nstdout: {}\nstderr: {}",
+            self.stdout.trim_end(),
+            self.stderr.trim_end()
+        )
     }
 }
 
 /// Runs a program to its end; kills it when that takes longer than `patience`.
-pub fn run(command: &mut Command, patience: Duration) -> Ended {
+pub(crate) fn run(command: &mut Command, patience: Duration) -> Ended {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -71,13 +76,20 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<St
 }
 
 /// Asks again and again until there is an answer; panics after `patience`.
-pub fn eventually<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(
+    what: &str,
+    patience: Duration,
+    mut ask: impl FnMut() -> Option<T>,
+) -> T {
     let begin = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(begin.elapsed() < patience, "waited {patience:?} in vain for: {what}");
+        assert!(
+            begin.elapsed() < patience,
+            "waited {patience:?} in vain for: {what}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }

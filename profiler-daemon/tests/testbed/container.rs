@@ -8,23 +8,23 @@ use super::{Ended, Testbed, eventually};
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A container of the testbed's engine.
-pub struct Container {
+pub(crate) struct Container {
     testbed: Testbed,
     /// Its name, which no other container has.
-    pub name: String,
+    pub(crate) name: String,
     /// Its full id.
-    pub id: String,
+    pub(crate) id: String,
 }
 
 impl Container {
     /// `docker run --detach` with a name of ours; `words` are options, image and command.
-    pub fn run(testbed: &Testbed, words: &[&str]) -> Self {
+    pub(crate) fn run(testbed: &Testbed, words: &[&str]) -> Self {
         Self::try_run(testbed, words)
             .unwrap_or_else(|ended| panic!("docker run {}: {ended}", words.join(" ")))
     }
 
     /// The same where the start may fail; what is left of a container that failed is removed.
-    pub fn try_run(testbed: &Testbed, words: &[&str]) -> Result<Self, Ended> {
+    pub(crate) fn try_run(testbed: &Testbed, words: &[&str]) -> Result<Self, Ended> {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("pb-test-{}-{number}", std::process::id());
         let mut all = vec!["run", "--detach", "--name", &name];
@@ -35,56 +35,66 @@ impl Container {
             id: ended.stdout.trim().to_owned(),
             name,
         };
-        if ended.success() { Ok(container) } else { Err(ended) }
+        if ended.success() {
+            Ok(container)
+        } else {
+            Err(ended)
+        }
     }
 
     /// Waits for its end and returns its exit status.
-    pub fn wait(&self) -> i32 {
+    pub(crate) fn wait(&self) -> i32 {
         let status = self.testbed.docker_ok(&["wait", &self.name]);
         status.trim().parse().expect("docker wait prints a number")
     }
 
     /// `docker stop` with the engine's ten seconds; how long it took.
-    pub fn stop(&self) -> Duration {
+    pub(crate) fn stop(&self) -> Duration {
         let begin = Instant::now();
         self.testbed.docker_ok(&["stop", &self.name]);
         begin.elapsed()
     }
 
     /// `docker exec` in it.
-    pub fn exec(&self, words: &[&str]) -> Ended {
+    pub(crate) fn exec(&self, words: &[&str]) -> Ended {
         let mut all = vec!["exec", self.name.as_str()];
         all.extend(words);
         self.testbed.docker(&all)
     }
 
     /// Tries a command in it until it succeeds, for at most 20 seconds; what it wrote to stdout.
-    pub fn exec_until_ok(&self, words: &[&str]) -> String {
-        eventually(&format!("{} in {}", words.join(" "), self.name), Duration::from_secs(20), || {
-            let ended = self.exec(words);
-            ended.success().then_some(ended.stdout)
-        })
+    pub(crate) fn exec_until_ok(&self, words: &[&str]) -> String {
+        eventually(
+            &format!("{} in {}", words.join(" "), self.name),
+            Duration::from_secs(20),
+            || {
+                let ended = self.exec(words);
+                ended.success().then_some(ended.stdout)
+            },
+        )
     }
 
     /// What its program wrote, stdout and stderr.
-    pub fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         let ended = self.testbed.docker(&["logs", &self.name]);
         ended.stdout + &ended.stderr
     }
 
     /// A field of `docker inspect`, such as `{{.State.Health.Status}}`.
-    pub fn inspect(&self, format: &str) -> String {
-        self.testbed.docker_ok(&["inspect", "--format", format, &self.name])
+    pub(crate) fn inspect(&self, format: &str) -> String {
+        self.testbed
+            .docker_ok(&["inspect", "--format", format, &self.name])
     }
 
     /// The host's pid of its first process.
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.inspect("{{.State.Pid}}").parse().expect("a pid")
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
-        self.testbed.docker(&["rm", "--force", "--volumes", &self.name]);
+        self.testbed
+            .docker(&["rm", "--force", "--volumes", &self.name]);
     }
 }

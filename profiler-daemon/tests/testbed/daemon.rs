@@ -16,15 +16,15 @@ static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// How a daemon is to be started.
 #[derive(Clone, Debug, Default)]
-pub struct DaemonOptions {
+pub(crate) struct DaemonOptions {
     /// The value of `--docker`.
-    pub docker: String,
+    pub(crate) docker: String,
     /// Further words of its command line.
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }
 
 /// A running daemon, or one that a test has ended and may start again.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Option<Child>,
     options: DaemonOptions,
     folder: TempDir,
@@ -33,12 +33,12 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts one on the testbed's engine.
-    pub fn start(testbed: &Testbed) -> Self {
+    pub(crate) fn start(testbed: &Testbed) -> Self {
         Self::start_with(testbed, &[])
     }
 
     /// The same with further words on its command line.
-    pub fn start_with(testbed: &Testbed, words: &[&str]) -> Self {
+    pub(crate) fn start_with(testbed: &Testbed, words: &[&str]) -> Self {
         Self::start_as(DaemonOptions {
             docker: testbed.url(),
             words: words.iter().map(|word| (*word).to_owned()).collect(),
@@ -46,13 +46,19 @@ impl Daemon {
     }
 
     /// Starts one and waits until it answers.
-    pub fn start_as(options: DaemonOptions) -> Self {
+    pub(crate) fn start_as(options: DaemonOptions) -> Self {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let mut daemon = Self {
             child: None,
             options,
-            folder: tempfile::Builder::new().prefix("pb-daemon").tempdir().expect("a temporary folder"),
-            pins: PathBuf::from(format!("/sys/fs/bpf/profiler-test-{}-{number}", std::process::id())),
+            folder: tempfile::Builder::new()
+                .prefix("pb-daemon")
+                .tempdir()
+                .expect("a temporary folder"),
+            pins: PathBuf::from(format!(
+                "/sys/fs/bpf/profiler-test-{}-{number}",
+                std::process::id()
+            )),
         };
         daemon.launch();
         daemon
@@ -80,8 +86,17 @@ impl Daemon {
         self.child = Some(command.spawn().expect("profilerd starts"));
         let begin = Instant::now();
         // 3 is "the daemon can't be reached"; anything else is an answer.
-        while self.ctl(&["status"]).status.is_none_or(|status| status == 3) {
-            let ended = self.child.as_mut().expect("just started").try_wait().expect("a child");
+        while self
+            .ctl(&["status"])
+            .status
+            .is_none_or(|status| status == 3)
+        {
+            let ended = self
+                .child
+                .as_mut()
+                .expect("just started")
+                .try_wait()
+                .expect("a child");
             assert!(
                 ended.is_none() && begin.elapsed() < Duration::from_secs(30),
                 "profilerd does not answer (ended: {ended:?}); it said:\n{}",
@@ -92,48 +107,48 @@ impl Daemon {
     }
 
     /// Its socket.
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("profilerd.sock")
     }
 
     /// Where it keeps its state.
-    pub fn state_dir(&self) -> PathBuf {
+    pub(crate) fn state_dir(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 
     /// Where its pins are.
-    pub fn pin_dir(&self) -> &Path {
+    pub(crate) fn pin_dir(&self) -> &Path {
         &self.pins
     }
 
     /// A file of that name in the daemon's temporary folder, for profiles and the like.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// What it has logged so far, over all its lives.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
     /// Its process id.
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         let child = self.child.as_ref().expect("the daemon runs");
         i32::try_from(child.id()).expect("a pid")
     }
 
     /// `kill -9`: its maps stay pinned.
-    pub fn kill9(&mut self) {
+    pub(crate) fn kill9(&mut self) {
         self.end(Signal::KILL);
     }
 
     /// SIGTERM; its exit status.
-    pub fn term(&mut self) -> Option<i32> {
+    pub(crate) fn term(&mut self) -> Option<i32> {
         self.end(Signal::TERM)
     }
 
     /// Starts it again with the same options, state and pins; ends it first if it runs.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         if self.child.is_some() {
             self.term();
         }
@@ -141,14 +156,14 @@ impl Daemon {
     }
 
     /// Runs `profilectl` on its socket.
-    pub fn ctl(&self, words: &[&str]) -> Ended {
+    pub(crate) fn ctl(&self, words: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_profilectl"));
         command.arg("--socket").arg(self.socket()).args(words);
         run(&mut command, Duration::from_secs(60))
     }
 
     /// The same for a verb that has to succeed; what it wrote to stdout.
-    pub fn ctl_ok(&self, words: &[&str]) -> String {
+    pub(crate) fn ctl_ok(&self, words: &[&str]) -> String {
         let ended = self.ctl(words);
         assert!(
             ended.success(),
@@ -160,14 +175,14 @@ impl Daemon {
     }
 
     /// The same with `--format json`, parsed.
-    pub fn ctl_json(&self, words: &[&str]) -> Value {
+    pub(crate) fn ctl_json(&self, words: &[&str]) -> Value {
         let mut all = words.to_vec();
         all.extend(["--format", "json"]);
         serde_json::from_str(&self.ctl_ok(&all)).expect("profilectl prints JSON")
     }
 
     /// Exports a container's or an image's profile into a file of that name.
-    pub fn export(&self, container: &str, name: &str) -> PathBuf {
+    pub(crate) fn export(&self, container: &str, name: &str) -> PathBuf {
         let file = self.file(name);
         self.ctl_ok(&["export", container, "-o", &file.display().to_string()]);
         file
@@ -190,7 +205,10 @@ impl Daemon {
             if begin.elapsed() > Duration::from_secs(15) {
                 child.kill().expect("the daemon can be killed");
                 child.wait().expect("a child");
-                panic!("profilerd did not end within 15 s of {signal:?}; it said:\n{}", self.log());
+                panic!(
+                    "profilerd did not end within 15 s of {signal:?}; it said:\n{}",
+                    self.log()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -202,7 +220,7 @@ impl Drop for Daemon {
         if let Some(mut child) = self.child.take()
             && child.try_wait().is_ok_and(|ended| ended.is_none())
         {
-            drop(kill_process(Pid::from_child(&child), Signal::TERM));
+            let _ = kill_process(Pid::from_child(&child), Signal::TERM);
             let begin = Instant::now();
             while child.try_wait().is_ok_and(|ended| ended.is_none()) {
                 if begin.elapsed() > Duration::from_secs(10) {
