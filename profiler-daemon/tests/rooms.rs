@@ -26,7 +26,8 @@ const REACH: &[(&str, &[&str])] = &[
     ),
     ("cgroup", &["cgroup", "seccomp", "profile", "api::protocol"]),
     ("docker", &["docker", "seccomp", "profile", "api::protocol"]),
-    ("kernel", &["kernel", "seccomp", "profile", "api::protocol"]),
+    ("recording", &["recording", "profile"]),
+    ("kernel", &["kernel", "recording", "profile"]),
     (
         "store",
         &["store", "audit", "seccomp", "profile", "api::protocol"],
@@ -37,7 +38,14 @@ const REACH: &[(&str, &[&str])] = &[
     ),
     (
         "collector",
-        &["collector", "audit", "seccomp", "profile", "api::protocol"],
+        &[
+            "collector",
+            "recording",
+            "audit",
+            "seccomp",
+            "profile",
+            "api::protocol",
+        ],
     ),
     (
         "recorder",
@@ -45,10 +53,10 @@ const REACH: &[(&str, &[&str])] = &[
             "recorder",
             "kernel",
             "cgroup",
-            "collector",
-            "seccomp",
+            "collector::executables",
+            "collector::observed",
+            "recording",
             "profile",
-            "api::protocol",
         ],
     ),
     (
@@ -71,12 +79,13 @@ const REACH: &[(&str, &[&str])] = &[
         &["ctl", "sandbox", "api::protocol", "seccomp", "profile"],
     ),
     ("config", &["config"]),
+    ("telemetry", &["telemetry", "config"]),
     ("daemon", &["*"]),
-    ("bin", &["daemon", "ctl"]),
+    ("bin", &["config::Flags", "daemon", "ctl"]),
 ];
 
 /// Rooms that take values and give values.
-const PURE: &[&str] = &["profile", "seccomp", "audit", "api::protocol"];
+const PURE: &[&str] = &["profile", "recording", "seccomp", "audit", "api::protocol"];
 
 /// Crates that reach outside the process, or wait.
 const IMPURE_CRATES: &[&str] = &[

@@ -1,6 +1,6 @@
 //! What an entered and a returned call mean. Shared by both kinds of hooks.
 
-use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
+use aya_ebpf::helpers::generated::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id};
 use profiler_common::{
     abi::{ABIS, CALL_LIMIT, I386, X32, X32_BIT, X86_64},
     loss,
@@ -98,7 +98,8 @@ pub unsafe fn here() -> Option<(*mut TaskState, *mut CgroupRecord)> {
     };
     let cgroup = bpf_get_current_cgroup_id();
     let only = ONLY_CGROUP.load();
-    if only != 0 && only != cgroup {
+    // It lies right below the root, and its own sub-cgroups count as it.
+    if only != 0 && only != bpf_get_current_ancestor_cgroup_id(1) {
         // Where it was, so that its arrival is noticed.
         (*state).cgroup = cgroup;
         (*state).entered = IN_FLIGHT | UNJUDGED;

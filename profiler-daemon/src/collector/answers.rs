@@ -94,7 +94,10 @@ impl Collector {
             .iter()
             .filter_map(|id| {
                 let observation = self.observed(id);
-                self.summary(id, observation.as_ref())
+                let summary = self.summary(id, observation.as_ref())?;
+                // The engine lists every container that ever ended; of those that did so
+                // before the recording there is nothing to tell.
+                (observation.is_some() || summary.identity.running).then_some(summary)
             })
             .collect();
         list.sort_by(|a, b| {

@@ -71,8 +71,8 @@ impl Container {
         let recorded = observation.first_ms.is_some();
         Self {
             root: kept.cgroup,
-            level: None,
-            cgroups: BTreeSet::new(),
+            level: kept.level,
+            cgroups: kept.cgroups.into_iter().collect(),
             ended: recorded.then_some(observation),
             sightings,
             in_flight,
@@ -86,7 +86,7 @@ impl Container {
 
     /// It has a cgroup more.
     pub(super) fn moved_in(&mut self, cgroup: u64, home: &Home) {
-        self.cgroups.insert(cgroup);
+        self.unkept |= self.cgroups.insert(cgroup);
         self.root = Some(home.root.clone());
         self.level = Some(home.level);
     }
@@ -150,6 +150,8 @@ impl Container {
             identity: self.identity.clone(),
             observation,
             cgroup: self.root.clone(),
+            level: self.level,
+            cgroups: self.cgroups.iter().copied().collect(),
             lost_calls: self.lost_calls(lost_now),
             changed_ms: self.changed_ms,
         }

@@ -3,7 +3,10 @@
 use super::{Collector, EngineState, container::Container};
 use crate::{
     api::protocol::Event,
-    profile::{engine_news::EngineNews, identity::Identity},
+    profile::{
+        engine_news::EngineNews,
+        identity::{Engine, Identity},
+    },
 };
 
 impl Collector {
@@ -19,6 +22,13 @@ impl Collector {
                 self.engine = EngineState::Unreachable(reason);
             }
             EngineNews::Resync(identities) => {
+                for container in self.containers.values_mut() {
+                    let listed = identities.iter().any(|one| one.id == container.identity.id);
+                    let docker = container.identity.engine == Engine::Docker;
+                    if docker && !listed && container.cgroups.is_empty() {
+                        container.identity.running = false;
+                    }
+                }
                 for identity in identities {
                     self.identify(identity);
                 }

@@ -33,6 +33,8 @@ impl Collector {
         let owner = match self.places.locate(cgroup) {
             Place::Container(home) => {
                 self.container(&home).moved_in(cgroup, &home);
+                // At once: should the daemon die now, the next one knows whose the record is.
+                self.keep_changes();
                 Owner::Container(home.id)
             }
             Place::Host => Owner::Host,

@@ -97,6 +97,8 @@ pub struct Collector {
     keep_failure: Option<String>,
     /// Cgroups that came and went unnamed, and whose records were kept so.
     nameless: u64,
+    /// When every record was last looked over, and how much news had been lost by then.
+    looked_over: Option<(u64, u64)>,
     started_ms: u64,
 }
 
@@ -110,10 +112,19 @@ impl Collector {
             mut keep,
             engine_off,
         } = parts;
-        let containers = keep
+        let containers: BTreeMap<String, Container> = keep
             .containers()
             .into_iter()
             .map(|kept| (kept.identity.id.clone(), Container::kept(kept)))
+            .collect();
+        let owners = containers
+            .iter()
+            .flat_map(|(id, container)| {
+                container
+                    .cgroups
+                    .iter()
+                    .map(|cgroup| (*cgroup, Owner::Container(id.clone())))
+            })
             .collect();
         let mut collector = Self {
             learned: keep.learned(),
@@ -122,7 +133,7 @@ impl Collector {
             places,
             keep,
             containers,
-            owners: HashMap::new(),
+            owners,
             executables: Executables::default(),
             engine: if engine_off {
                 EngineState::Off
@@ -133,6 +144,7 @@ impl Collector {
             losses: Vec::new(),
             keep_failure: None,
             nameless: 0,
+            looked_over: None,
         };
         collector.read_losses();
         collector.take_up_running();

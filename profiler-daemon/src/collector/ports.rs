@@ -62,6 +62,12 @@ pub struct KeptContainer {
     pub observation: Observation,
     /// Where its topmost cgroup was.
     pub cgroup: Option<PathBuf>,
+    /// How deep that lies.
+    pub level: Option<u32>,
+    /// Its cgroups that had a record in the kernel. A daemon that comes after a crash finds
+    /// by them whose a record is, though the cgroup may be gone.
+    #[serde(default)]
+    pub cgroups: Vec<u64>,
     /// Calls lost on the host while it lived.
     pub lost_calls: u64,
     /// When it was last changed, milliseconds since the epoch.

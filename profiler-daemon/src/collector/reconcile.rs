@@ -1,6 +1,11 @@
 //! Making good what lost news left undone, and what happened while no daemon ran.
 
+use std::collections::BTreeSet;
+
 use super::{Collector, ENDED_LIMIT, Owner};
+
+/// How often every record is looked over though no news was lost.
+const LOOK_OVER_MS: u64 = 60_000;
 
 impl Collector {
     /// Containers that run already: recorded from here on, their start not seen unless an
@@ -28,40 +33,61 @@ impl Collector {
         }
     }
 
-    /// Looks at every record: names those that have none, keeps and frees those of removed
-    /// cgroups, keeps what changed.
+    /// Keeps what changed, and looks over every record when news was lost, or now and then.
     pub(super) fn reconcile(&mut self) {
         self.read_losses();
-        let cgroups = match self.source.cgroups() {
-            Ok(cgroups) => cgroups,
+        let now = self.places.now_ms();
+        let lost_news = self
+            .losses
+            .iter()
+            .filter(|loss| !loss.loses_calls)
+            .map(|loss| loss.count)
+            .sum();
+        let due = self
+            .looked_over
+            .is_none_or(|(at, lost)| lost != lost_news || now.saturating_sub(at) >= LOOK_OVER_MS);
+        // What could not be kept waits in the kernel.
+        if due || self.keep_failure.is_some() {
+            self.looked_over = Some((now, lost_news));
+            self.look_over();
+        }
+        self.keep_changes();
+        self.forget_oldest();
+    }
+
+    /// Names the records that have no name, keeps and frees those of removed cgroups.
+    fn look_over(&mut self) {
+        let cgroups: BTreeSet<u64> = match self.source.cgroups() {
+            Ok(cgroups) => cgroups.into_iter().collect(),
             Err(error) => {
                 tracing::error!(%error, "the records cannot be listed");
                 return;
             }
         };
-        for cgroup in cgroups {
-            let owner = self.owner(cgroup);
-            // News of the removal may have been lost; to locate the cgroup tells as much
-            // without reading its record.
-            let gone = match owner {
-                Owner::Unknown => true,
-                Owner::Container(_) | Owner::Host => {
-                    matches!(self.places.locate(cgroup), super::ports::Place::Gone)
-                }
-            };
-            if gone && self.is_removed(cgroup) {
-                self.on_gone(cgroup);
+        for cgroup in &cgroups {
+            self.owner(*cgroup);
+            if self.is_removed(*cgroup) {
+                self.on_gone(*cgroup);
             }
         }
-        self.keep_changes();
-        self.forget_oldest();
+        // Cgroups that an earlier daemon knew, and whose records went with `--unload` or a reboot.
+        for container in self.containers.values_mut() {
+            let before = container.cgroups.len();
+            container.cgroups.retain(|cgroup| cgroups.contains(cgroup));
+            if container.cgroups.len() < before && container.cgroups.is_empty() {
+                container.identity.running = false;
+                container.unkept = true;
+            }
+        }
+        self.owners
+            .retain(|cgroup, owner| cgroups.contains(cgroup) || *owner == Owner::Host);
     }
 
     fn is_removed(&mut self, cgroup: u64) -> bool {
         matches!(self.source.snapshot(cgroup), Ok(Some(snapshot)) if snapshot.gone)
     }
 
-    fn keep_changes(&mut self) {
+    pub(super) fn keep_changes(&mut self) {
         let lost = self.lost_calls();
         let changed: Vec<_> = self
             .containers

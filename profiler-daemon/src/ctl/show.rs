@@ -222,7 +222,7 @@ fn refusals(detail: &Detail, terminal: Terminal, now_ms: u64) -> String {
                 (None, false) => printable(&refusal.comm),
             };
             vec![
-                printable(&wording::call_name(&detail.calls, refusal.call)),
+                printable(&wording::call_name(refusal.call)),
                 wording::refused_with(refusal.with),
                 refusal.count.to_string(),
                 by,

@@ -5,11 +5,12 @@
 use syscalls::Errno;
 
 use crate::{
-    api::protocol::{Explanation, Reason},
+    api::protocol::Reason,
     profile::{
         call::Call,
         completeness::Completeness,
         observation::{Refusal, RefusedWith},
+        table,
     },
 };
 
@@ -86,13 +87,9 @@ pub(super) fn qualified(abi: &str, name: &str) -> String {
     }
 }
 
-/// The name of a call, from a list that has it; its number otherwise.
-pub(super) fn call_name(calls: &[Explanation], call: Call) -> String {
-    let name = calls
-        .iter()
-        .find(|known| known.nr == call.nr && known.abi == call.abi.name())
-        .map_or_else(|| format!("#{}", call.nr), |known| known.name.clone());
-    qualified(call.abi.name(), &name)
+/// The name of a call, with its ABI where that is not the machine's first.
+pub(super) fn call_name(call: Call) -> String {
+    qualified(call.abi.name(), &table::display_name(call))
 }
 
 /// A number and its noun.

@@ -6,6 +6,9 @@ use crate::{
     store::files::{StateDirectory, StateError},
 };
 
+/// Records without a name that are kept; the oldest go first.
+const NAMELESS_LIMIT: usize = 1000;
+
 /// The state directory.
 pub(super) struct Files {
     state: StateDirectory,
@@ -39,7 +42,9 @@ impl Keep for Files {
 
     fn keep_nameless(&mut self, cgroup: u64, observation: &Observation) -> Result<(), KeepError> {
         let name = format!("nameless/{cgroup}.json");
-        self.state.write(&name, observation).map_err(told)
+        self.state.write(&name, observation).map_err(told)?;
+        self.state.trim("nameless", NAMELESS_LIMIT);
+        Ok(())
     }
 
     fn learned(&mut self) -> LearnedBaseline {

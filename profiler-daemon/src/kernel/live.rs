@@ -1,6 +1,9 @@
 //! The running kernel as a [`Source`]: reads the maps, frees records, counts losses.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use aya::{
     maps::{HashMap, MapData, MapError, PerCpuArray, RingBuf},
@@ -31,6 +34,9 @@ use crate::{
     },
     recording::source::{CountedRefusal, LossCount, Snapshot, Source, SourceError, SourceFacts},
 };
+
+/// How long a reading of all refusals serves.
+const REFUSALS_FRESH: Duration = Duration::from_millis(50);
 
 /// What each cause of loss is called and means, in the kernel's order.
 const CAUSES: [(&str, bool, &str); loss::CAUSES as usize] = [
@@ -86,6 +92,8 @@ pub struct Kernel {
     counts: HashMap<MapData, Plain<CountKey>, Plain<Count>>,
     filters: HashMap<MapData, u64, Plain<Filter>>,
     losses: PerCpuArray<MapData, u64>,
+    refusals_cache: Vec<(RefusalKey, RawRefusal)>,
+    refusals_read: Option<Instant>,
     program_pins: Vec<PathBuf>,
     loaded: Loaded,
 }
@@ -132,6 +140,8 @@ impl Kernel {
             counts: typed(loaded.map("COUNTS")?)?,
             filters: typed(loaded.map("FILTERS")?)?,
             losses: typed(loaded.map("LOSSES")?)?,
+            refusals_cache: Vec::new(),
+            refusals_read: None,
             program_pins,
             loaded,
         };
@@ -167,9 +177,25 @@ impl Kernel {
             .sum()
     }
 
-    fn add_refusals(&self, snapshot: &mut Snapshot, boot: BootTime) -> Result<(), MapError> {
-        for entry in self.refusals.iter() {
-            let (Plain(key), Plain(value)) = entry?;
+    /// All refusals, read anew when the last reading is not of this moment: a list of many
+    /// containers asks for them many times.
+    fn refusals(&mut self) -> Result<&[(RefusalKey, RawRefusal)], MapError> {
+        let fresh = self
+            .refusals_read
+            .is_some_and(|at| at.elapsed() < REFUSALS_FRESH);
+        if !fresh {
+            self.refusals_cache = self
+                .refusals
+                .iter()
+                .map(|entry| entry.map(|(Plain(key), Plain(value))| (key, value)))
+                .collect::<Result<_, _>>()?;
+            self.refusals_read = Some(Instant::now());
+        }
+        Ok(&self.refusals_cache)
+    }
+
+    fn add_refusals(&mut self, snapshot: &mut Snapshot, boot: BootTime) -> Result<(), MapError> {
+        for (key, value) in self.refusals()? {
             let (true, Some(abi)) = (key.cgroup == snapshot.cgroup, Abi::from_index(key.abi))
             else {
                 continue;
@@ -193,17 +219,23 @@ impl Kernel {
     }
 
     fn add_tallies(&self, snapshot: &mut Snapshot) -> Result<(), MapError> {
-        for entry in self.counts.iter() {
-            let (Plain(key), Plain(value)) = entry?;
-            if let (true, Some(abi)) = (key.cgroup == snapshot.cgroup, Abi::from_index(key.abi)) {
-                let tally = Tally {
-                    calls: value.calls,
-                    errors: value.errors,
-                };
-                snapshot
-                    .observation
-                    .tallies
-                    .insert(Call::new(abi, key.nr), tally);
+        for call in &snapshot.observation.observed {
+            let key = Plain(CountKey {
+                cgroup: snapshot.cgroup,
+                abi: call.abi.index(),
+                nr: call.nr,
+            });
+            match self.counts.get(&key, 0) {
+                Ok(Plain(count)) => {
+                    let tally = Tally {
+                        calls: count.calls,
+                        errors: count.errors,
+                    };
+                    snapshot.observation.tallies.insert(*call, tally);
+                }
+                // It has not returned yet.
+                Err(MapError::KeyNotFound) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -248,6 +280,10 @@ impl Source for Kernel {
         // A refused call has a count, and there are none where nothing was refused.
         let refused = !snapshot.observation.refused.is_empty()
             || !snapshot.observation.runtime_refused.is_empty();
+        if snapshot.gone {
+            // This is the last reading, and must hold the last refusal.
+            self.refusals_read = None;
+        }
         if refused {
             self.add_refusals(&mut snapshot, boot).map_err(unreadable)?;
         }

@@ -18,7 +18,10 @@ use crate::{
     collector::{executables::Executables, observed::part},
     kernel::{Kernel, KernelError, Settings},
     profile::observation::{Observation, Sighting},
-    recording::{news::News, source::Source},
+    recording::{
+        news::News,
+        source::{Snapshot, Source, SourceError},
+    },
 };
 
 /// The recording could not be made.
@@ -100,9 +103,7 @@ pub async fn record(command: &[OsString], stdout: Stdio) -> Result<Recorded, Rec
         })?;
 
     let left_behind = cgroup.release_processes()?;
-    let snapshot = source
-        .snapshot(cgroup.id())
-        .map_err(|error| RecordError::Nothing(error.to_string()))?;
+    let snapshots = snapshots(&mut source)?;
     let lost_calls = source
         .losses()
         .map_err(|error| RecordError::Nothing(error.to_string()))?
@@ -113,17 +114,19 @@ pub async fn record(command: &[OsString], stdout: Stdio) -> Result<Recorded, Rec
     stop.cancel();
     let _ = pump.await;
     let news = news.await.unwrap_or_default();
-    let snapshot = snapshot.ok_or_else(|| {
-        RecordError::Nothing("the kernel has no record of the command's cgroup".into())
-    })?;
-
     let mut executables = Executables::default();
     for item in &news {
         if let News::Exec { exec_id, path, .. } = item {
             executables.insert(*exec_id, path);
         }
     }
-    let mut observation = part(snapshot, None, &executables);
+    let mut observation = Observation::united(
+        snapshots
+            .into_iter()
+            .map(|snapshot| part(snapshot, Some(own_cgroup::LEVEL), &executables)),
+    );
+    // The cgroup was made, and the programs attached, before anybody was in it.
+    observation.start_seen = true;
     add_sightings(&mut observation, news, &executables);
     observation.stop_seen = left_behind.is_empty();
     Ok(Recorded {
@@ -132,6 +135,21 @@ pub async fn record(command: &[OsString], stdout: Stdio) -> Result<Recorded, Rec
         lost_calls,
         left_behind,
     })
+}
+
+/// The records of the command's cgroup and of those it made below.
+fn snapshots(source: &mut Kernel) -> Result<Vec<Snapshot>, RecordError> {
+    let told = |error: SourceError| RecordError::Nothing(error.to_string());
+    let mut snapshots = Vec::new();
+    for cgroup in source.cgroups().map_err(told)? {
+        snapshots.extend(source.snapshot(cgroup).map_err(told)?);
+    }
+    if snapshots.is_empty() {
+        return Err(RecordError::Nothing(
+            "the kernel has no record of the command's cgroup".into(),
+        ));
+    }
+    Ok(snapshots)
 }
 
 /// Waits for the command. What a terminal sends goes to it directly; what is sent to us is

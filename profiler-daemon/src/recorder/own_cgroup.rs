@@ -11,6 +11,9 @@ use std::{
 
 use super::RecordError;
 
+/// How deep the cgroup lies: right below the root.
+pub(super) const LEVEL: u32 = 1;
+
 /// The cgroup. It is at the root of the tree, so that nothing above it is the command's own.
 pub(super) struct OwnCgroup {
     mount: PathBuf,

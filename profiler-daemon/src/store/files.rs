@@ -134,6 +134,24 @@ impl StateDirectory {
         Ok(())
     }
 
+    /// Removes the oldest files of a folder until it holds no more than `most`.
+    pub fn trim(&self, folder: &str, most: usize) {
+        let Ok(entries) = fs::read_dir(self.root.join(folder)) else {
+            return;
+        };
+        let mut files: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        files.sort();
+        let surplus = files.len().saturating_sub(most);
+        for (_, path) in files.into_iter().take(surplus) {
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "an old state file cannot be removed");
+            }
+        }
+    }
+
     /// Removes a file, if it is there.
     ///
     /// # Errors

@@ -20,7 +20,8 @@ pub(crate) fn paths(tokens: &[String], file: &[String]) -> Vec<String> {
                 inner.retain(|(opened, _)| *opened != depth);
                 depth -= 1;
             }
-            "use" => {
+            // `impl Trait + use<'a>` names lifetimes, and imports nothing.
+            "use" if tokens.get(place + 1).is_none_or(|next| next != "<") => {
                 let mut spread = Vec::new();
                 place = spread_tree(tokens, place + 1, "", &mut spread);
                 let module = module_at(file, &inner);
@@ -69,9 +70,14 @@ fn spread_tree(
             "{" => {
                 place += 1;
                 while tokens.get(place).is_some_and(|token| token != "}") {
+                    let branch = place;
                     place = spread_tree(tokens, place, &path, paths);
                     if tokens.get(place).is_some_and(|token| token == ",") {
                         place += 1;
+                    }
+                    // No tree: whatever it is, reading on would stay here for ever.
+                    if place == branch {
+                        return place;
                     }
                 }
                 return place + 1;

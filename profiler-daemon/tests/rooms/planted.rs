@@ -58,6 +58,29 @@ fn a_reach_into_another_room_is_caught_however_it_is_written() {
     }
 }
 
+/// Each of these once kept the guard busy for ever, or could.
+#[test]
+fn what_is_no_import_is_passed_over() {
+    let reach = "fn g() { crate::kernel::ring::open(); }";
+    for code in [
+        "fn f() -> impl Iterator<Item = &'_ str> + use<'_> { let a = 1; [\"b\"].into_iter() }",
+        "fn f() -> impl Sized + use<> { { ; } }",
+        "macro_rules! m { () => { use { ; } }; }",
+        "fn f() { use { a::{b; } }",
+    ] {
+        caught(
+            "docker/watch.rs",
+            &format!("{code}\n{reach}"),
+            "docker::watch may not reach `kernel::ring",
+        );
+    }
+    // Cut off anywhere, it comes to an end all the same.
+    let whole = "use a::{b as c, d::{self, e::*}, f}; fn g() -> impl H + use<'_> { i; }";
+    for end in 0..whole.len() {
+        check("docker/watch.rs", &whole[..end]);
+    }
+}
+
 #[test]
 fn what_is_permitted_passes() {
     passed(
@@ -68,6 +91,8 @@ fn what_is_permitted_passes() {
     );
     passed("api/server.rs", "use crate::collector::command::Command;");
     passed("ctl/record.rs", "use crate::recorder::record;");
+    passed("kernel/live.rs", "use crate::recording::source::Source;");
+    passed("telemetry.rs", "use crate::config::LogFormat;");
     passed(
         "bin/profilerd.rs",
         "fn main() { profiler_daemon::daemon::run() }",
@@ -100,6 +125,14 @@ fn each_narrow_door_is_guarded() {
         ("ctl/show.rs", "use crate::kernel::K;", "may not reach"),
         ("collector/x.rs", "use crate::store::S;", "may not reach"),
         ("store/x.rs", "use crate::daemon::D;", "may not reach"),
+        ("recording/x.rs", "use crate::kernel::K;", "may not reach"),
+        ("kernel/x.rs", "use crate::collector::C;", "may not reach"),
+        (
+            "recorder/x.rs",
+            "use crate::collector::Collector;",
+            "may not reach",
+        ),
+        ("telemetry.rs", "use crate::daemon::D;", "may not reach"),
         (
             "bin/a.rs",
             "use profiler_daemon::kernel::K;",
@@ -148,6 +181,7 @@ fn pure_rooms_do_nothing_but_their_tests_may() {
         "is pure",
     );
     caught("seccomp/x.rs", "use tokio::sync::mpsc;", "is pure");
+    caught("recording/x.rs", "use std::fs;", "is pure");
     caught("api/protocol.rs", "use std::net::IpAddr;", "is pure");
     passed(
         "profile/x.rs",
