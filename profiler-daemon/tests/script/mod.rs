@@ -2,8 +2,15 @@
 //!
 //! It is written without libc, so a container's whole record can be compared, call by call.
 
-#![allow(dead_code, reason = "every test file takes in the whole module and uses a part of it")]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test ends where its ground gives way")]
+#![allow(
+    dead_code,
+    reason = "every test file takes in the whole module and uses a part of it"
+)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where its ground gives way"
+)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -107,7 +114,15 @@ __asm__(".globl _start\n_start:\n mov %rsp, %rdi\n and $-16, %rsp\n call run\n")
 
 /// The program, compiled.
 pub fn script_program() -> PathBuf {
-    compile_c(SOURCE, &["-static", "-nostdlib", "-fno-stack-protector", "-fno-builtin"])
+    compile_c(
+        SOURCE,
+        &[
+            "-static",
+            "-nostdlib",
+            "-fno-stack-protector",
+            "-fno-builtin",
+        ],
+    )
 }
 
 /// A container that runs the program at /probe on these words; `options` are docker's.
@@ -130,10 +145,15 @@ pub fn hundreds_of_calls() -> Vec<u64> {
 
 /// What `profilectl show` says of a container that has ended, once its record is closed.
 pub fn ended(daemon: &Daemon, name: &str) -> Value {
-    eventually(&format!("{name}'s record closed"), Duration::from_secs(20), || {
-        let shown = shown(daemon, name)?;
-        (shown["summary"]["identity"]["running"] == false && shown["stop_seen"] == true).then_some(shown)
-    })
+    eventually(
+        &format!("{name}'s record closed"),
+        Duration::from_secs(20),
+        || {
+            let shown = shown(daemon, name)?;
+            (shown["summary"]["identity"]["running"] == false && shown["stop_seen"] == true)
+                .then_some(shown)
+        },
+    )
 }
 
 /// What `profilectl show` says of a container, nothing while the daemon does not know that name.
@@ -156,19 +176,24 @@ pub fn observed(shown: &Value) -> BTreeSet<u64> {
 
 /// `profilectl status`, whatever its verdict.
 pub fn status(daemon: &Daemon) -> Value {
-    serde_json::from_str(&daemon.ctl(&["status", "--format", "json"]).stdout).expect("status is JSON")
+    serde_json::from_str(&daemon.ctl(&["status", "--format", "json"]).stdout)
+        .expect("status is JSON")
 }
 
 /// How often something was lost for that cause.
 pub fn loss(status: &Value, cause: &str) -> u64 {
     let losses = status["losses"].as_array().expect("losses");
     let loss = losses.iter().find(|loss| loss["cause"] == cause);
-    loss.and_then(|loss| loss["count"].as_u64()).unwrap_or_else(|| panic!("no loss {cause} in {status}"))
+    loss.and_then(|loss| loss["count"].as_u64())
+        .unwrap_or_else(|| panic!("no loss {cause} in {status}"))
 }
 
 /// Numbers as the program's words.
 pub fn words(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
-    numbers.into_iter().map(|number| number.to_string()).collect()
+    numbers
+        .into_iter()
+        .map(|number| number.to_string())
+        .collect()
 }
 
 /// Borrowed, as most here take them.
