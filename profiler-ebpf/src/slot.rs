@@ -76,7 +76,8 @@ unsafe fn common_level(a: *const CgroupRecord, b: *const CgroupRecord) -> u32 {
 /// program may move about in the tree it was given. Anybody else came in from outside,
 /// and is the runtime until it executes the container's program. The level at which
 /// the two places part is kept, so that the daemon, which knows where containers begin,
-/// can tell a move between two cgroups of one container.
+/// can tell a move between two cgroups of one container. Who went to a sibling so and comes
+/// up to a cgroup above both is back in the tree it was given, and is what it was.
 #[inline(never)]
 pub unsafe fn arrive(state: *mut TaskState, cgroup: u64) {
     let from = (*state).cgroup;
@@ -105,8 +106,13 @@ pub unsafe fn arrive(state: *mut TaskState, cgroup: u64) {
             if (*old).cgroup == from {
                 common = common_level(old, record);
                 let within = common == (*old).level || common == (*record).level;
-                if common > 0 && within && (*state).phase == PROGRAM {
-                    return;
+                if common > 0 && within {
+                    if (*state).phase != PROGRAM && (*record).level <= (*state).home {
+                        (*state).phase = PROGRAM;
+                    }
+                    if (*state).phase == PROGRAM {
+                        return;
+                    }
                 }
             }
         }
@@ -114,6 +120,9 @@ pub unsafe fn arrive(state: *mut TaskState, cgroup: u64) {
     atomic::or(&raw mut (*record).entry_levels, 1 << (common & 63));
     let entries = atomic::next(&raw mut (*record).entries);
     (*state).session = entries + 1;
+    if (*state).phase == PROGRAM || common < (*state).home {
+        (*state).home = common;
+    }
     (*state).phase = RUNTIME;
     (*state).execs = 0;
     (*state).filtered = 0;

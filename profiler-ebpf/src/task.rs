@@ -42,6 +42,10 @@ pub struct TaskState {
     pub filtered: u32,
     /// Length of the pending filter.
     pub pending_len: u32,
+    /// While in [`RUNTIME`]: the deepest level down to which its cgroup's ancestors are those of
+    /// the cgroup in which it last was a program.
+    pub home: u32,
+    pub pad: u32,
 }
 
 #[cfg(not(feature = "classic"))]
@@ -134,6 +138,8 @@ mod keeping {
         execs: 0,
         filtered: 0,
         pending_len: 0,
+        home: 0,
+        pad: 0,
     };
 
     #[inline(always)]

@@ -58,22 +58,37 @@ async fn fetch(args: &ExportArgs, client: &Client) -> Result<(String, Export), F
         let export = client.export_image(image, refused).await?;
         return Ok((image_title(image, &export), export));
     }
-    match client.export(&args.target, refused).await {
+    let missing = match client.export(&args.target, refused).await {
         Ok(export) => return Ok((args.target.clone(), export)),
-        Err(ClientError::NotFound(_)) => {}
+        Err(ClientError::NotFound(message)) => message,
         Err(error) => return Err(error.into()),
-    }
+    };
     match client.export_image(&args.target, refused).await {
         Ok(export) => Ok((image_title(&args.target, &export), export)),
-        Err(ClientError::NotFound(_)) => Err(Failure::new(
-            ExitStatus::NotFound,
-            format!(
-                "no container or image called {} was recorded; `profilectl list` shows what was",
-                args.target
-            ),
-        )),
+        Err(ClientError::NotFound(_)) => Err(nothing(args, client, missing).await),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Why there is no profile. A container that is known and of which nothing was recorded, for
+/// want of room say, is not one that there isn't: what it did was missed, and that is an
+/// incomplete record to whoever asks for a complete one.
+async fn nothing(args: &ExportArgs, client: &Client, missing: String) -> Failure {
+    if client.show(&args.target).await.is_ok() {
+        let status = if args.require_complete {
+            ExitStatus::Incomplete
+        } else {
+            ExitStatus::NotFound
+        };
+        return Failure::new(status, missing);
+    }
+    Failure::new(
+        ExitStatus::NotFound,
+        format!(
+            "no container or image called {} was recorded; `profilectl list` shows what was",
+            args.target
+        ),
+    )
 }
 
 fn image_title(image: &str, export: &Export) -> String {
