@@ -110,18 +110,13 @@ impl Collector {
             mut keep,
             engine_off,
         } = parts;
-        let containers = keep
-            .containers()
-            .into_iter()
-            .map(|kept| (kept.identity.id.clone(), Container::kept(kept)))
-            .collect();
         let mut collector = Self {
             learned: keep.learned(),
             started_ms: places.now_ms(),
             source,
             places,
             keep,
-            containers,
+            containers: BTreeMap::new(),
             owners: HashMap::new(),
             executables: Executables::default(),
             engine: if engine_off {
@@ -135,6 +130,7 @@ impl Collector {
             nameless: 0,
         };
         collector.read_losses();
+        collector.take_up_kept();
         collector.take_up_running();
         collector.reconcile();
         collector
