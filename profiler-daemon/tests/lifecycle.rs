@@ -407,18 +407,52 @@ fn a_change_of_settings_under_load_loses_nothing_and_invents_no_refusal() {
         (&true.into(), &true.into()),
         "{detail}"
     );
-    let invented: Vec<_> = detail["refusals"]
+    // Docker's filter turns each pthread_create's clone3 away, and nothing else.
+    let refusals = detail["refusals"].as_array().unwrap().iter();
+    let refused: Vec<_> = refusals
+        .map(|refusal| (&refusal["call"]["nr"], &refusal["with"], &refusal["count"]))
+        .map(|(nr, with, count)| format!("{nr} {with} {count}"))
+        .collect();
+    assert_eq!(
+        refused,
+        [r#"435 {"errno":38} 4"#],
+        "{changes} changes, refusals nobody made"
+    );
+    println!(
+        "{changes} changes of settings, {} rare calls, 0 missing, 0 refusals invented",
+        RARE.len()
+    );
+}
+
+#[test]
+fn a_container_that_ends_while_no_daemon_runs_keeps_its_record() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let mut daemon = Daemon::start_with(&testbed, &[]);
+    let probe = Container::run(
+        &testbed,
+        &["pb-busybox", "sh", "-c", "sleep 4; mkdir /late"],
+    );
+    eventually("its name", PATIENCE, || {
+        daemon.ctl(&["show", &probe.name]).success().then_some(())
+    });
+    assert_eq!(daemon.term(), Some(0));
+    assert_eq!(probe.wait(), 0);
+    daemon.restart();
+    let detail = daemon.ctl_json(&["show", &probe.name]);
+    assert_eq!(detail["summary"]["identity"]["running"], false, "{detail}");
+    assert_eq!(
+        (&detail["start_seen"], &detail["stop_seen"]),
+        (&true.into(), &true.into())
+    );
+    let made = detail["calls"]
         .as_array()
         .unwrap()
         .iter()
-        .map(Value::to_string)
-        .collect();
+        .any(|call| call["name"] == "mkdir" && call["observed"] == true);
     assert!(
-        invented.is_empty(),
-        "{changes} changes, refusals nobody made: {invented:#?}"
-    );
-    println!(
-        "{changes} changes of settings, {} rare calls, 0 missing, 0 refused",
-        RARE.len()
+        made,
+        "the call it made while no daemon ran is missing: {detail}"
     );
 }
