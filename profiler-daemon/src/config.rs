@@ -77,6 +77,12 @@ pub struct Flags {
     /// Detach everything that is pinned, drop what it holds, and exit
     #[arg(long)]
     pub unload: bool,
+    /// Serve a recording from a file and record nothing; for bug reports and tests, needs no root
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// With --replay: the cgroup tree that the file's ids are inodes of [default: this host's]
+    #[arg(long, value_name = "DIR", requires = "replay")]
+    pub cgroup_root: Option<PathBuf>,
 }
 
 /// The configuration file; every key is optional.
@@ -116,6 +122,10 @@ pub struct Config {
     pub count: bool,
     /// Hooks.
     pub hooks: HookChoice,
+    /// A recording to serve in place of the kernel's.
+    pub replay: Option<PathBuf>,
+    /// The tree of cgroups, if not the host's.
+    pub cgroup_root: Option<PathBuf>,
 }
 
 /// The configuration cannot be used.
@@ -200,6 +210,8 @@ impl Config {
             )?,
             count: flags.count || file.count.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
+            replay: flags.replay,
+            cgroup_root: flags.cgroup_root,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Component, Path, PathBuf},
 };
 
 use super::{
@@ -18,6 +18,12 @@ use crate::{
     },
     recording::source::Source,
 };
+
+/// How deep a cgroup lies; the tree's root is at 0.
+fn depth(path: &Path) -> u32 {
+    let normal = |part: &Component<'_>| matches!(part, Component::Normal(_));
+    path.components().filter(normal).count() as u32
+}
 
 /// A container. What the kernel's maps hold of it is read when it is asked for.
 #[derive(Debug)]
@@ -70,9 +76,9 @@ impl Container {
         let in_flight = observation.in_flight.clone();
         let recorded = observation.first_ms.is_some();
         Self {
+            level: kept.cgroup.as_deref().map(depth),
             root: kept.cgroup,
-            level: kept.level,
-            cgroups: kept.cgroups.into_iter().collect(),
+            cgroups: BTreeSet::new(),
             ended: recorded.then_some(observation),
             sightings,
             in_flight,
@@ -156,8 +162,7 @@ impl Container {
             identity: self.identity.clone(),
             observation,
             cgroup: self.root.clone(),
-            level: self.level,
-            cgroups: self.cgroups.iter().copied().collect(),
+            cgroups: self.cgroups.clone(),
             lost_calls: self.lost_calls(lost_now),
             changed_ms: self.changed_ms,
         }

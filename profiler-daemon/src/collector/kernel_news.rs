@@ -55,7 +55,7 @@ impl Collector {
         for ancestor in snapshot.ancestors.iter().rev().skip(1) {
             if let Some(Owner::Container(id)) = self.owners.get(ancestor).cloned() {
                 if let Some(container) = self.containers.get_mut(&id) {
-                    container.cgroups.insert(cgroup);
+                    container.unkept |= container.cgroups.insert(cgroup);
                 }
                 return Owner::Container(id);
             }

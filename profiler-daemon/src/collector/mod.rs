@@ -112,28 +112,14 @@ impl Collector {
             mut keep,
             engine_off,
         } = parts;
-        let containers: BTreeMap<String, Container> = keep
-            .containers()
-            .into_iter()
-            .map(|kept| (kept.identity.id.clone(), Container::kept(kept)))
-            .collect();
-        let owners = containers
-            .iter()
-            .flat_map(|(id, container)| {
-                container
-                    .cgroups
-                    .iter()
-                    .map(|cgroup| (*cgroup, Owner::Container(id.clone())))
-            })
-            .collect();
         let mut collector = Self {
             learned: keep.learned(),
             started_ms: places.now_ms(),
             source,
             places,
             keep,
-            containers,
-            owners,
+            containers: BTreeMap::new(),
+            owners: HashMap::new(),
             executables: Executables::default(),
             engine: if engine_off {
                 EngineState::Off
@@ -147,6 +133,7 @@ impl Collector {
             looked_over: None,
         };
         collector.read_losses();
+        collector.take_up_kept();
         collector.take_up_running();
         collector.reconcile();
         collector

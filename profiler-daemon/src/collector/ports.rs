@@ -1,7 +1,10 @@
 //! What the collector needs from outside, beside the kernel's records: where cgroups are, and
 //! where to keep what must outlive them. The daemon connects these to the adapters.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -62,12 +65,10 @@ pub struct KeptContainer {
     pub observation: Observation,
     /// Where its topmost cgroup was.
     pub cgroup: Option<PathBuf>,
-    /// How deep that lies.
-    pub level: Option<u32>,
-    /// Its cgroups that had a record in the kernel. A daemon that comes after a crash finds
-    /// by them whose a record is, though the cgroup may be gone.
+    /// Its cgroups that had a record in the kernel: while no daemon runs one may be removed, and
+    /// then nothing else tells whose it was.
     #[serde(default)]
-    pub cgroups: Vec<u64>,
+    pub cgroups: BTreeSet<u64>,
     /// Calls lost on the host while it lived.
     pub lost_calls: u64,
     /// When it was last changed, milliseconds since the epoch.

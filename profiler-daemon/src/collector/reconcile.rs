@@ -2,12 +2,35 @@
 
 use std::collections::BTreeSet;
 
-use super::{Collector, ENDED_LIMIT, Owner};
+use super::{Collector, ENDED_LIMIT, Owner, container::Container};
 
 /// How often every record is looked over though no news was lost.
 const LOOK_OVER_MS: u64 = 60_000;
 
 impl Collector {
+    /// Containers that an earlier daemon kept, and the records that the kernel still holds of them:
+    /// those that ended while no daemon ran are on no path and in no engine's list any more.
+    pub(super) fn take_up_kept(&mut self) {
+        let since_ms = self.source.facts().since_ms;
+        for kept in self.keep.containers() {
+            let id = kept.identity.id.clone();
+            // Before this recording began, perhaps before a reboot, an id meant another cgroup.
+            let same_recording = kept.changed_ms >= since_ms;
+            let cgroups = kept.cgroups.clone();
+            let mut container = Container::kept(kept);
+            for cgroup in cgroups.into_iter().filter(|_| same_recording) {
+                if matches!(self.source.snapshot(cgroup), Ok(Some(_))) {
+                    container.cgroups.insert(cgroup);
+                    self.owners.insert(cgroup, Owner::Container(id.clone()));
+                }
+            }
+            if container.cgroups.is_empty() {
+                container.identity.running = false;
+            }
+            self.containers.insert(id, container);
+        }
+    }
+
     /// Containers that run already: recorded from here on, their start not seen unless an
     /// earlier daemon's programs saw it.
     pub(super) fn take_up_running(&mut self) {

@@ -51,6 +51,7 @@ fn page(detail: &Detail, terminal: Terminal, now_ms: u64) -> String {
     ] {
         text.push_str(&calls(title, &detail.calls, wanted, terminal));
     }
+    text.push_str(&tallies(detail, terminal));
     text.push_str(&refusals(detail, terminal, now_ms));
     text
 }
@@ -198,6 +199,37 @@ fn calls(
         );
     }
     text
+}
+
+/// Calls and errors, the most frequent first, where the daemon counts them.
+fn tallies(detail: &Detail, terminal: Terminal) -> String {
+    let mut counted: Vec<_> = detail
+        .calls
+        .iter()
+        .filter_map(|call| Some((call, call.tally?)))
+        .collect();
+    if counted.is_empty() {
+        return String::new();
+    }
+    // The calls are sorted by name, which stays the order of those made equally often.
+    counted.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.calls));
+    let columns = [
+        ("CALL", Align::Left),
+        ("CALLS", Align::Right),
+        ("ERRORS", Align::Right),
+    ];
+    let rows = counted
+        .into_iter()
+        .map(|(call, tally)| {
+            vec![
+                printable(&wording::qualified(&call.abi, &call.name)),
+                tally.calls.to_string(),
+                tally.errors.to_string(),
+            ]
+        })
+        .collect();
+    let heading = terminal.tint(Tone::Heading, "Counted");
+    format!("\n{heading}\n{}", render(&columns, rows))
 }
 
 fn refusals(detail: &Detail, terminal: Terminal, now_ms: u64) -> String {

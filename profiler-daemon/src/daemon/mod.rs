@@ -2,18 +2,19 @@
 
 mod host;
 mod keeping;
+mod recording;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use thiserror::Error;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{host::Host, keeping::Files};
+use self::{host::Host, keeping::Files, recording::Recording};
 use crate::{
     api::{
         listen::{ListenError, Socket},
@@ -24,12 +25,12 @@ use crate::{
         tree::{CgroupTree, TreeError},
     },
     collector::{Collector, Inbox, Parts},
-    config::{Config, ConfigError, Flags, HookChoice},
+    config::{Config, ConfigError, Flags},
     docker::{
         endpoint::{Endpoint, EndpointError},
         watch::{WatchConfig, watch},
     },
-    kernel::{self, Hooks, Kernel, KernelError, Settings},
+    kernel::{self, KernelError},
     store::files::{StateDirectory, StateError},
     telemetry,
 };
@@ -52,13 +53,15 @@ enum DaemonError {
     Mount(#[from] MountError),
     #[error(transparent)]
     Tree(#[from] TreeError),
+    #[error("cannot replay {path}: {reason}")]
+    Replay { path: PathBuf, reason: String },
     #[error(transparent)]
     Kernel(#[from] KernelError),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error("cannot remove {path}: {source}")]
     Unload {
-        path: std::path::PathBuf,
+        path: PathBuf,
         source: std::io::Error,
     },
     #[error("{0}")]
@@ -128,48 +131,36 @@ fn unload_pins(config: &Config) -> Result<(), DaemonError> {
     Ok(())
 }
 
-fn settings(config: &Config) -> Settings {
-    Settings {
-        hooks: match config.hooks {
-            HookChoice::Auto => Hooks::Auto,
-            HookChoice::Btf => Hooks::Btf,
-            HookChoice::Classic => Hooks::Classic,
-        },
-        pin_dir: config.pin_dir.clone(),
-        max_cgroups: config.max_cgroups,
-        ring_bytes: config.ring_bytes,
-        counting: config.count,
-        only_cgroup: None,
-    }
-}
-
 /// A daemon at work: its tasks, by name.
 struct Running {
     tasks: JoinSet<&'static str>,
     stop: CancellationToken,
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 impl Running {
     /// Sets everything up, and begins. Whatever cannot work is found here, before anybody
     /// is told that the daemon is ready.
     fn begin(config: &Config) -> Result<Self, DaemonError> {
+        // A signal that comes while this goes on is heeded after it, and leaves no socket behind.
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
         // The socket first: whoever holds it is the one daemon of this host.
         let socket = Socket::bind(&config.socket)?;
         let endpoint = Endpoint::parse(&config.docker)?;
         let state = StateDirectory::open(&config.state_dir)?;
-        let tree = CgroupTree::open(&crate::cgroup::mount::find()?)?;
-        let (source, ring) = Kernel::open(&settings(config))?;
-        tracing::info!(
-            adopted = source.adopted(),
-            pins = config.pin_dir.as_ref().map(|dir| dir.display().to_string()),
-            "recording"
-        );
+        let tree = match &config.cgroup_root {
+            Some(root) => CgroupTree::open(root)?,
+            None => CgroupTree::open(&crate::cgroup::mount::find()?)?,
+        };
+        let Recording { source, news } = Recording::open(config)?;
         let stop = CancellationToken::new();
         let (kernel_tx, kernel) = mpsc::channel(KERNEL_QUEUE);
         let (engine_tx, engine) = mpsc::channel(ENGINE_QUEUE);
         let (command_tx, commands) = mpsc::channel(COMMAND_QUEUE);
         let collector = Collector::new(Parts {
-            source: Box::new(source),
+            source,
             places: Box::new(Host::new(tree)),
             keep: Box::new(Files::new(state)),
             engine_off: endpoint.is_none(),
@@ -188,9 +179,7 @@ impl Running {
         });
         let token = stop.clone();
         tasks.spawn(async move {
-            if let Err(error) = kernel::pump(ring, kernel_tx, token).await {
-                tracing::error!(%error, "the ring of news cannot be read");
-            }
+            news.send(kernel_tx, token).await;
             "kernel news"
         });
         if let Some(endpoint) = endpoint {
@@ -208,20 +197,23 @@ impl Running {
             "socket"
         });
         tracing::info!(socket = %config.socket.display(), "ready");
-        Ok(Self { tasks, stop })
+        Ok(Self {
+            tasks,
+            stop,
+            terminate,
+            interrupt,
+        })
     }
 
     /// Waits for SIGTERM or SIGINT, then for every task to finish its work. A task that ends
     /// by itself ends them all.
     async fn until_stopped(mut self) -> Result<(), DaemonError> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
         // Without a service manager there is nobody to tell, which is no error.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let mut failure = None;
         tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = self.interrupt.recv() => tracing::info!("SIGINT: stopping"),
             ended = self.tasks.join_next() => failure = Some(name_of(ended)),
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);

@@ -22,6 +22,16 @@ pub enum KernelError {
         /// What is wrong with it.
         source: BtfError,
     },
+    /// There is no BTF to read.
+    #[error(
+        "{path} cannot be read ({reason}): use --hooks classic, or a kernel built with CONFIG_DEBUG_INFO_BTF"
+    )]
+    NoBtf {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// Neither kind of hook can be used.
     #[error(
         "no way to hook system calls: {btf}; and classic tracepoints need tracefs, which is not mounted: \

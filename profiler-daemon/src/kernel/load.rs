@@ -1,6 +1,9 @@
 //! Puts the programs into the kernel, or finds that they are there already.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
@@ -55,15 +58,25 @@ impl Plan {
         match (settings.hooks, btf) {
             (Hooks::Auto | Hooks::Btf, Ok(plan)) => Ok(plan),
             (Hooks::Btf, Err(error)) => Err(error),
-            (Hooks::Classic, _) => Self::classic(host_mntns, "it was asked for".into()),
+            (Hooks::Classic, _) => {
+                Self::classic(host_mntns, "--hooks classic asks for them".into())
+            }
+            // What the error advises is being done already.
+            (Hooks::Auto, Err(KernelError::NoBtf { path, reason })) => Self::classic(
+                host_mntns,
+                format!("{} cannot be read ({reason})", path.display()),
+            ),
+            (Hooks::Auto, Err(KernelError::Btf { path, source })) => {
+                Self::classic(host_mntns, format!("{}: {source}", path.display()))
+            }
             (Hooks::Auto, Err(error)) => Self::classic(host_mntns, error.to_string()),
         }
     }
 
     fn btf(host_mntns: u32) -> Result<Self, KernelError> {
-        let vmlinux = fs::read(VMLINUX).map_err(|error| KernelError::Btf {
+        let vmlinux = fs::read(VMLINUX).map_err(|error| KernelError::NoBtf {
             path: VMLINUX.into(),
-            source: super::btf::BtfError::Missing(format!("file there ({error})")),
+            reason: error.to_string(),
         })?;
         let mut constants = offsets::find(&vmlinux).map_err(|source| KernelError::Btf {
             path: VMLINUX.into(),
@@ -86,13 +99,15 @@ impl Plan {
         ]
         .into_iter()
         .find(|path| Path::new(path).is_dir())
-        .ok_or(KernelError::NoHooks { btf: why.clone() })?;
+        .ok_or_else(|| KernelError::NoHooks {
+            btf: format!("only classic tracepoints can be used, because {why}"),
+        })?;
         let child_pid = classic_offset(tracefs, "sched/sched_process_fork", "child_pid")
             .filter(|offset| [20, 44].contains(offset))
             .ok_or_else(|| KernelError::Refused {
                 action: "use classic tracepoints".into(),
                 reason: format!(
-                    "{tracefs}/events/sched/sched_process_fork/format is of an unknown layout"
+                    "{tracefs}/sched/sched_process_fork/format is of an unknown layout"
                 ),
             })?;
         let mut shortcomings = vec![
@@ -171,6 +186,7 @@ impl Loaded {
         if let Some(pins) = &pins {
             if adopted {
                 check_layout(pins, &plan, settings)?;
+                make_room_for_counts(pins, settings)?;
             }
             if plan.is_running(pins) {
                 return Ok(Self {
@@ -182,7 +198,12 @@ impl Loaded {
                 });
             }
         }
-        let mut ebpf = plan.load(settings, pins.as_ref())?;
+        let mut ebpf = plan.load(settings, pins.as_ref()).inspect_err(|_| {
+            // Whoever may not load programs must not leave pins that others trip over.
+            if let (Some(pins), false) = (&pins, adopted) {
+                pins.abandon();
+            }
+        })?;
         if !adopted {
             super::slots::fill(&mut ebpf, settings.max_cgroups)?;
         }
@@ -264,6 +285,24 @@ fn check_layout(pins: &Pins, plan: &Plan, settings: &Settings) -> Result<(), Ker
     Ok(())
 }
 
+/// Without counting, the table of counts has room for one. A daemon that counts makes a new one,
+/// and loses nothing by it: nobody counted.
+fn make_room_for_counts(pins: &Pins, settings: &Settings) -> Result<(), KernelError> {
+    let path = pins.map("COUNTS");
+    if !settings.counting || !path.exists() {
+        return Ok(());
+    }
+    let refused =
+        |error: &dyn std::error::Error| KernelError::refused("make room for counts", error);
+    let info = MapData::from_pin(&path)
+        .and_then(|map| map.info())
+        .map_err(|error| refused(&error))?;
+    if info.max_entries() <= 1 {
+        fs::remove_file(&path).map_err(|error| refused(&error))?;
+    }
+    Ok(())
+}
+
 impl Plan {
     /// All programs of exactly this run are attached.
     fn is_running(&self, pins: &Pins) -> bool {
@@ -306,8 +345,8 @@ impl Plan {
             .map_err(|error| KernelError::refused("make the kernel maps", &error))
     }
 
-    /// Attaches in order. Programs of another run are replaced one by one, so that at no
-    /// time two of them judge the same call's return, and none is unrecorded.
+    /// Attaches in order. Programs of another run are replaced one by one: no call is unrecorded,
+    /// and at no time do two of them judge the same call's return.
     fn attach(&mut self, ebpf: &mut Ebpf, pins: Option<&Pins>) -> Result<(), KernelError> {
         let btf = if self.hooks == "btf" {
             Some(Btf::from_sys_fs().map_err(|error| KernelError::refused("read BTF", &error))?)
@@ -330,7 +369,11 @@ impl Plan {
                     action: format!("find the program {}", spec.name),
                     reason: "the object has none".into(),
                 });
-            let attached = program.and_then(|program| attach(program, spec, btf.as_ref(), pins));
+            // Two programs that judge returns would each take the other's for a refusal: the
+            // earlier one goes first, and a refusal in between stays unseen.
+            let first_out: &[PathBuf] = if spec.judges_returns { &others } else { &[] };
+            let attached =
+                program.and_then(|program| attach(program, spec, btf.as_ref(), pins, first_out));
             match (attached, spec.optional) {
                 (Ok(()), _) => {}
                 (Err(error), None) => return Err(error),
@@ -359,6 +402,7 @@ fn attach(
     spec: &ProgramSpec,
     btf: Option<&Btf>,
     pins: Option<&Pins>,
+    first_out: &[PathBuf],
 ) -> Result<(), KernelError> {
     let loading = format!("load the program {}", spec.name);
     let attaching = format!("attach the program {}", spec.name);
@@ -372,6 +416,7 @@ fn attach(
                     .pin(pins.program(spec.name))
                     .map_err(|error| KernelError::refused(&attaching, &error))?;
             }
+            super::detach::detach(first_out, spec.name);
             let id = program
                 .attach()
                 .map_err(|error| KernelError::refused(&attaching, &error))?;
@@ -392,6 +437,7 @@ fn attach(
                     .pin(pins.program(spec.name))
                     .map_err(|error| KernelError::refused(&attaching, &error))?;
             }
+            super::detach::detach(first_out, spec.name);
             let id = program
                 .attach(spec.category, spec.hook)
                 .map_err(|error| KernelError::refused(&attaching, &error))?;

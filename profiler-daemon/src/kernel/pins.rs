@@ -72,6 +72,16 @@ impl Pins {
         fs::create_dir_all(&self.run)
     }
 
+    /// Removes what `prepare` made and a failed load left; for pins that hold no records.
+    pub(super) fn abandon(&self) {
+        // What is not empty by then is not ours.
+        let _ = fs::remove_dir_all(self.base.join("maps"));
+        let _ = fs::remove_dir(&self.base);
+        if let Some(pin_dir) = self.base.parent() {
+            let _ = fs::remove_dir(pin_dir);
+        }
+    }
+
     /// Runs of other objects or settings, whose programs must go once ours are attached.
     pub(super) fn other_runs(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&self.base) else {

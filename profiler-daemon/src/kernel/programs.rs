@@ -11,6 +11,8 @@ pub(super) struct ProgramSpec {
     pub(super) category: &'static str,
     /// Without it the recording is poorer, but right; the sentence says what is missing.
     pub(super) optional: Option<&'static str>,
+    /// It takes a return without an entry for a refusal: there must never be two of it.
+    pub(super) judges_returns: bool,
 }
 
 const fn required(name: &'static str, category: &'static str) -> ProgramSpec {
@@ -19,6 +21,7 @@ const fn required(name: &'static str, category: &'static str) -> ProgramSpec {
         hook: name,
         category,
         optional: None,
+        judges_returns: false,
     }
 }
 
@@ -35,14 +38,19 @@ pub(super) const PROGRAMS: [ProgramSpec; 8] = [
         hook: "signal_generate",
         category: "signal",
         optional: Some("calls that a filter answers with a signal are not seen"),
+        judges_returns: false,
     },
     ProgramSpec {
         name: "emulate_vsyscall",
         hook: "emulate_vsyscall",
         category: "vsyscall",
         optional: Some("calls through the legacy vsyscall page are not seen"),
+        judges_returns: false,
     },
-    required("sys_exit", "raw_syscalls"),
+    ProgramSpec {
+        judges_returns: true,
+        ..required("sys_exit", "raw_syscalls")
+    },
 ];
 
 /// The programs for classic tracepoints: task state must be forgotten by hand, and there are

@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::{clock::BootTime, decode};
 use crate::recording::news::News;
 
+/// The ring of news.
+pub type Ring = RingBuf<MapData>;
+
 /// Records taken from the ring at once, before others may run.
 const BATCH: usize = 512;
 
@@ -21,7 +24,7 @@ const BATCH: usize = 512;
 /// # Errors
 /// The ring cannot be polled.
 pub async fn pump(
-    ring: RingBuf<MapData>,
+    ring: Ring,
     collector: mpsc::Sender<Vec<News>>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
@@ -53,13 +56,13 @@ pub async fn pump(
     unsafe_code,
     reason = "tokio asks that the descriptor stays what it is"
 )]
-fn register(ring: RingBuf<MapData>) -> std::io::Result<AsyncFd<RingBuf<MapData>>> {
+fn register(ring: Ring) -> std::io::Result<AsyncFd<Ring>> {
     // SAFETY: the ring owns its descriptor, never replaces it, and closes it when dropped.
     let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
     registered.map_err(|failed| failed.into_parts().1)
 }
 
-async fn drain_all(ring: &mut RingBuf<MapData>, collector: &mpsc::Sender<Vec<News>>) -> bool {
+async fn drain_all(ring: &mut Ring, collector: &mpsc::Sender<Vec<News>>) -> bool {
     loop {
         let batch = drain(ring);
         if batch.is_empty() {
@@ -71,7 +74,7 @@ async fn drain_all(ring: &mut RingBuf<MapData>, collector: &mpsc::Sender<Vec<New
     }
 }
 
-fn drain(ring: &mut RingBuf<MapData>) -> Vec<News> {
+fn drain(ring: &mut Ring) -> Vec<News> {
     let boot = BootTime::now();
     let mut batch = Vec::new();
     while batch.len() < BATCH {

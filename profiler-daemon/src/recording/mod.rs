@@ -3,4 +3,5 @@
 //! Pure. Times are milliseconds since the Unix epoch.
 
 pub mod news;
+pub mod replay;
 pub mod source;

@@ -155,6 +155,17 @@ impl Daemon {
         self.launch();
     }
 
+    /// Starts it again with other words on its command line; ends it first if it runs.
+    pub fn restart_with(&mut self, words: &[&str]) {
+        self.options.words = words.iter().map(|word| (*word).to_owned()).collect();
+        self.restart();
+    }
+
+    /// SIGINT; its exit status.
+    pub fn interrupt(&mut self) -> Option<i32> {
+        self.end(Signal::INT)
+    }
+
     /// Runs `profilectl` on its socket.
     pub(crate) fn ctl(&self, words: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_profilectl"));
