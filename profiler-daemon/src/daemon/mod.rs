@@ -29,7 +29,7 @@ use crate::{
         endpoint::{Endpoint, EndpointError},
         watch::{WatchConfig, watch},
     },
-    kernel::{self, Hooks, Kernel, KernelError, Settings},
+    kernel::{self, Hooks, Kernel, KernelError, Selection, Settings},
     store::files::{StateDirectory, StateError},
     telemetry,
 };
@@ -135,6 +135,7 @@ fn settings(config: &Config) -> Settings {
             HookChoice::Btf => Hooks::Btf,
             HookChoice::Classic => Hooks::Classic,
         },
+        programs: Selection::All,
         pin_dir: config.pin_dir.clone(),
         max_cgroups: config.max_cgroups,
         ring_bytes: config.ring_bytes,
