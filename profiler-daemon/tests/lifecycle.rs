@@ -121,7 +121,7 @@ fn its_manager_is_told_when_it_is_ready_and_when_it_stops() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut told = |word: &str| {
+    let told = |word: &str| {
         let mut bytes = [0; 256];
         let length = manager
             .recv(&mut bytes)

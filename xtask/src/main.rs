@@ -1,5 +1,6 @@
 //! The development commands, `cargo xtask …`: reads the command line and hands over.
 
+mod bench;
 mod bpf;
 mod debian;
 mod demo;
@@ -32,6 +33,8 @@ enum Verb {
         #[command(subcommand)]
         verb: bpf::Verb,
     },
+    /// Measure what the recording costs; needs root.
+    Bench(bench::Options),
     /// Say what this machine lacks, and how to get it.
     Doctor,
     /// Show the product: record a real container, and run it again under its own profile.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<()> {
     match verb {
         Verb::Bpf { verb } => bpf::run(&verb),
+        Verb::Bench(options) => bench::run(&options),
         Verb::Doctor => doctor::run(),
         Verb::Demo => demo::run(),
         Verb::Test(options) => suite::run(&options),

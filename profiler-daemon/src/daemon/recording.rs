@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::DaemonError;
 use crate::{
     config::{Config, HookChoice},
-    kernel::{self, Hooks, Kernel, Ring, Settings},
+    kernel::{self, Hooks, Kernel, Ring, Selection, Settings},
     recording::{news::News, replay::Replay, source::Source},
 };
 
@@ -76,6 +76,7 @@ fn settings(config: &Config) -> Settings {
             HookChoice::Btf => Hooks::Btf,
             HookChoice::Classic => Hooks::Classic,
         },
+        programs: Selection::All,
         pin_dir: config.pin_dir.clone(),
         max_cgroups: config.max_cgroups,
         ring_bytes: config.ring_bytes,

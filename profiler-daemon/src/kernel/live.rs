@@ -106,6 +106,7 @@ impl Kernel {
     /// The kernel refuses, or what is pinned is another build's.
     pub fn open(settings: &Settings) -> Result<(Self, RingBuf<MapData>), KernelError> {
         let mut loaded = Loaded::open(settings)?;
+        super::memory::give_back();
         let ring = typed(loaded.map("NEWS")?)?;
         let since_ms = loaded
             .pins

@@ -20,7 +20,7 @@ use super::{
     object, offsets,
     pins::{self, Pins},
     programs::{self, PINNED_MAPS, PROGRAMS, ProgramSpec},
-    settings::{Hooks, Settings},
+    settings::{Hooks, Selection, Settings},
 };
 
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -55,22 +55,28 @@ impl Plan {
             .map(|meta| std::os::unix::fs::MetadataExt::ino(&meta) as u32)
             .unwrap_or(0);
         let btf = Self::btf(host_mntns);
-        match (settings.hooks, btf) {
-            (Hooks::Auto | Hooks::Btf, Ok(plan)) => Ok(plan),
-            (Hooks::Btf, Err(error)) => Err(error),
+        let mut plan = match (settings.hooks, btf) {
+            (Hooks::Auto | Hooks::Btf, Ok(plan)) => plan,
+            (Hooks::Btf, Err(error)) => return Err(error),
             (Hooks::Classic, _) => {
-                Self::classic(host_mntns, "--hooks classic asks for them".into())
+                Self::classic(host_mntns, "--hooks classic asks for them".into())?
             }
             // What the error advises is being done already.
             (Hooks::Auto, Err(KernelError::NoBtf { path, reason })) => Self::classic(
                 host_mntns,
                 format!("{} cannot be read ({reason})", path.display()),
-            ),
+            )?,
             (Hooks::Auto, Err(KernelError::Btf { path, source })) => {
-                Self::classic(host_mntns, format!("{}: {source}", path.display()))
+                Self::classic(host_mntns, format!("{}: {source}", path.display()))?
             }
-            (Hooks::Auto, Err(error)) => Self::classic(host_mntns, error.to_string()),
+            (Hooks::Auto, Err(error)) => Self::classic(host_mntns, error.to_string())?,
+        };
+        if settings.programs == Selection::EnterOnly {
+            plan.programs.retain(|program| program.name != "sys_exit");
+            plan.shortcomings
+                .push("the return of calls is not watched: refused calls are not seen".into());
         }
+        Ok(plan)
     }
 
     fn btf(host_mntns: u32) -> Result<Self, KernelError> {
@@ -136,7 +142,7 @@ impl Plan {
     fn hash(&self, settings: &Settings) -> String {
         let mut hasher = Sha256::new();
         hasher.update(self.object);
-        hasher.update([u8::from(settings.counting)]);
+        hasher.update([u8::from(settings.counting), settings.programs as u8]);
         hasher.update(settings.max_cgroups.to_le_bytes());
         hasher.update(settings.ring_bytes.to_le_bytes());
         for (name, value) in &self.constants {

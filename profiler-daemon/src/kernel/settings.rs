@@ -14,11 +14,24 @@ pub enum Hooks {
     Classic,
 }
 
+/// Which programs to attach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// All: the recording is whole.
+    #[default]
+    All,
+    /// All but the one on the return of calls, to measure what that one costs. Nothing that
+    /// only a return tells is recorded: no refusals, and not what a call answered.
+    EnterOnly,
+}
+
 /// What the loader is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Which hooks to use.
     pub hooks: Hooks,
+    /// Which programs to attach.
+    pub programs: Selection,
     /// Where to pin, so that the recording goes on without the daemon; none to end with it.
     pub pin_dir: Option<PathBuf>,
     /// How many cgroups can be recorded at once.
@@ -36,6 +49,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             hooks: Hooks::Auto,
+            programs: Selection::All,
             pin_dir: Some(PathBuf::from("/sys/fs/bpf/profiler")),
             max_cgroups: 8192,
             ring_bytes: 1 << 20,

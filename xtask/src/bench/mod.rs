@@ -1,0 +1,91 @@
+//! `cargo xtask bench`: what the recording costs a system call, and what the daemon costs the host.
+//!
+//! Figures are printed, never judged by the exit status: they are ratios of one run on one machine.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{program, workspace};
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Nanoseconds per system call.
+    Calls,
+    /// Memory and processor time of the daemon beside 200 idle containers.
+    Daemon,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only this part.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+    /// Rounds in which the cost of calls is measured.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Seconds over which the daemon is watched.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "loading kernel programs and making cgroups needs root: run `sudo -E cargo xtask bench`"
+        );
+    }
+    let wanted = |part| options.only.is_none_or(|only| only == part);
+    if wanted(Part::Calls) && program::found("strace").is_none() {
+        bail!("strace, which is compared with, is not installed: run `apt-get install strace`");
+    }
+    build()?;
+    println!("{}\n", machine());
+    let examples = workspace::target()?.join("release/examples");
+    if wanted(Part::Calls) {
+        let rounds = options.rounds.to_string();
+        program::run(Command::new(examples.join("overhead")).args(["--rounds", &rounds]))?;
+        println!();
+    }
+    if wanted(Part::Daemon) {
+        let daemon = workspace::target()?.join("release/profilerd");
+        program::run(
+            Command::new(examples.join("idle"))
+                .arg(daemon)
+                .arg(options.seconds.to_string()),
+        )?;
+    }
+    Ok(())
+}
+
+fn build() -> Result<()> {
+    program::run(
+        Command::new(workspace::cargo())
+            .current_dir(workspace::root()?)
+            .args(["build", "--release", "--quiet", "--locked"])
+            .args(["--package", "profiler-daemon", "--bin", "profilerd"])
+            .args(["--example", "overhead", "--example", "idle"]),
+    )
+}
+
+/// What the figures were taken on.
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cpus = read("/proc/cpuinfo");
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or("unknown processor", |(_, model)| model.trim());
+    let cores = cpus
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    let date = program::output(Command::new("date").arg("+%F")).unwrap_or_default();
+    format!(
+        "kernel {}, {model}, {cores} cores, load {}, {}",
+        read("/proc/sys/kernel/osrelease").trim(),
+        read("/proc/loadavg").split(' ').next().unwrap_or_default(),
+        date.trim()
+    )
+}
