@@ -149,7 +149,7 @@ impl Container {
             .collect();
         whole
             .refusals
-            .sort_by(|a, b| (a.by_runtime, a.call, a.with).cmp(&(b.by_runtime, b.call, b.with)));
+            .sort_by_key(|refusal| (refusal.by_runtime, refusal.call, refusal.with));
         Some(whole)
     }
 

@@ -19,10 +19,10 @@ impl Executables {
             return;
         }
         self.order.push_back(exec_id);
-        if self.order.len() > LIMIT {
-            if let Some(oldest) = self.order.pop_front() {
-                self.paths.remove(&oldest);
-            }
+        if self.order.len() > LIMIT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.paths.remove(&oldest);
         }
     }
 

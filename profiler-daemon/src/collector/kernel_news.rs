@@ -28,10 +28,10 @@ impl Collector {
 
     /// Whose a cgroup is; asked for once, and again while nobody could tell.
     pub(super) fn owner(&mut self, cgroup: u64) -> Owner {
-        if let Some(owner) = self.owners.get(&cgroup) {
-            if *owner != Owner::Unknown {
-                return owner.clone();
-            }
+        if let Some(owner) = self.owners.get(&cgroup)
+            && *owner != Owner::Unknown
+        {
+            return owner.clone();
         }
         let owner = match self.places.locate(cgroup) {
             Place::Container(home) => {

@@ -170,10 +170,11 @@ impl<'a> Btf<'a> {
             if own == name {
                 return Some((member.bit_offset, member.type_id));
             }
-            if own.is_empty() && depth < 8 {
-                if let Some((inner, type_id)) = self.find(member.type_id, name, depth + 1) {
-                    return Some((member.bit_offset + inner, type_id));
-                }
+            if own.is_empty()
+                && depth < 8
+                && let Some((inner, type_id)) = self.find(member.type_id, name, depth + 1)
+            {
+                return Some((member.bit_offset + inner, type_id));
             }
         }
         None

@@ -156,13 +156,13 @@ impl Daemon {
     }
 
     /// Starts it again with other words on its command line; ends it first if it runs.
-    pub fn restart_with(&mut self, words: &[&str]) {
+    pub(crate) fn restart_with(&mut self, words: &[&str]) {
         self.options.words = words.iter().map(|word| (*word).to_owned()).collect();
         self.restart();
     }
 
     /// SIGINT; its exit status.
-    pub fn interrupt(&mut self) -> Option<i32> {
+    pub(crate) fn interrupt(&mut self) -> Option<i32> {
         self.end(Signal::INT)
     }
 
