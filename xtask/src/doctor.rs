@@ -151,12 +151,12 @@ fn kernel() -> Result<String, String> {
         .split(|c: char| !c.is_ascii_digit())
         .map(|part| part.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    // The ring buffer came with 5.8.
-    if version >= (5, 8) {
+    // The atomic instructions that sets are OR-ed with came with 5.12, task storage with 5.11.
+    if version >= (5, 12) {
         Ok(release)
     } else {
         Err(format!(
-            "{release} has no BPF ring buffer: use Linux 5.8 or newer"
+            "{release} lacks what the kernel programs need: use Linux 5.12 or newer"
         ))
     }
 }
