@@ -166,8 +166,9 @@ fn without_btf_it_falls_back_and_says_so_unless_btf_was_asked_for() {
     }
     let ground = Ground::new();
     fs::create_dir(ground.path("empty")).unwrap();
+    // Classic tracepoints need tracefs, which not every host has mounted.
     let hide = format!(
-        "mount --bind {} /sys/kernel/btf",
+        "mount --bind {} /sys/kernel/btf; mount -t tracefs tracefs /sys/kernel/tracing || true",
         ground.path("empty").display()
     );
     let wrapper = in_other_mounts(&hide);
