@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Collector, ENDED_LIMIT, Owner, container::Container};
+use super::{Collector, ENDED_LIMIT, Owner, container::Container, ports::Place};
 
 /// How often every record is looked over though no news was lost.
 const LOOK_OVER_MS: u64 = 60_000;
@@ -93,17 +93,19 @@ impl Collector {
                 self.on_gone(*cgroup);
             }
         }
-        // Cgroups that an earlier daemon knew, and whose records went with `--unload` or a reboot.
-        for container in self.containers.values_mut() {
-            let before = container.cgroups.len();
-            container.cgroups.retain(|cgroup| cgroups.contains(cgroup));
-            if container.cgroups.len() < before && container.cgroups.is_empty() {
-                container.identity.running = false;
-                container.unkept = true;
+        // A container that is blocked since before the recording has no record, and may end so.
+        let without_record: Vec<u64> = self
+            .containers
+            .values()
+            .flat_map(|container| &container.cgroups)
+            .filter(|cgroup| !cgroups.contains(cgroup))
+            .copied()
+            .collect();
+        for cgroup in without_record {
+            if matches!(self.places.locate(cgroup), Place::Gone) {
+                self.on_gone(cgroup);
             }
         }
-        self.owners
-            .retain(|cgroup, owner| cgroups.contains(cgroup) || *owner == Owner::Host);
     }
 
     fn is_removed(&mut self, cgroup: u64) -> bool {
