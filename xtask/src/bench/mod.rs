@@ -45,7 +45,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let examples = workspace::target()?.join("release/examples");
     if wanted(Part::Calls) {
         let rounds = options.rounds.to_string();
-        program::run(Command::new(examples.join("overhead")).args(["--rounds", &rounds]))?;
+        program::run(
+            Command::new("unshare")
+                .args(["--mount", "sh", "-c", WITH_TRACEFS, "sh"])
+                .arg(examples.join("overhead"))
+                .args(["--rounds", &rounds]),
+        )?;
         println!();
     }
     if wanted(Part::Daemon) {
@@ -58,6 +63,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     Ok(())
 }
+
+/// The variant on classic tracepoints needs tracefs, which not every host has mounted; in a mount
+/// namespace of its own nothing is left behind.
+const WITH_TRACEFS: &str = "[ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing; exec \"$@\"";
 
 fn build() -> Result<()> {
     program::run(
