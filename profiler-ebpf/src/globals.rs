@@ -33,6 +33,12 @@ mod offsets {
     /// `task_struct.seccomp.mode`
     #[unsafe(no_mangle)]
     pub static OFF_SECCOMP_MODE: Global<u32> = Global::new(0);
+    /// `task_struct.cgroups`
+    #[unsafe(no_mangle)]
+    pub static OFF_CGROUPS: Global<u32> = Global::new(0);
+    /// `css_set.dfl_cgrp`
+    #[unsafe(no_mangle)]
+    pub static OFF_DFL_CGRP: Global<u32> = Global::new(0);
     /// `linux_binprm.exec`
     #[unsafe(no_mangle)]
     pub static OFF_BPRM_EXEC: Global<u32> = Global::new(0);

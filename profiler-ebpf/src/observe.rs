@@ -1,6 +1,6 @@
 //! What an entered and a returned call mean. Shared by both kinds of hooks.
 
-use aya_ebpf::helpers::generated::{bpf_get_current_ancestor_cgroup_id, bpf_get_current_cgroup_id};
+use aya_ebpf::helpers::generated::bpf_get_current_ancestor_cgroup_id;
 use profiler_common::{
     abi::{ABIS, CALL_LIMIT, I386, X32, X32_BIT, X86_64},
     loss,
@@ -15,7 +15,8 @@ use crate::{
     maps::{COUNTS, RECORDS},
     refuse, slot,
     task::{
-        self, BY_PROGRAM, IN_FLIGHT, INSTALLS, POSITION, PROGRAM, RUNTIME, TaskState, UNJUDGED,
+        self, BY_PROGRAM, IN_FLIGHT, INSTALLS, POSITION, PROGRAM, RUNTIME, Task, TaskState,
+        UNJUDGED,
     },
 };
 
@@ -91,12 +92,12 @@ pub unsafe fn record(state: *mut TaskState, record: *mut CgroupRecord, position:
 
 /// The current task's state and its cgroup's record, made if need be.
 #[inline(always)]
-pub unsafe fn here() -> Option<(*mut TaskState, *mut CgroupRecord)> {
-    let Some(state) = task::current_or_new() else {
+pub unsafe fn here(task: Task) -> Option<(*mut TaskState, *mut CgroupRecord)> {
+    let Some(state) = task::known_or_new(task) else {
         emit::lost(loss::NO_TASK_STATE);
         return None;
     };
-    let cgroup = bpf_get_current_cgroup_id();
+    let cgroup = task::cgroup(task);
     let only = ONLY_CGROUP.load();
     // It lies right below the root, and its own sub-cgroups count as it.
     if only != 0 && only != bpf_get_current_ancestor_cgroup_id(1) {
@@ -118,10 +119,10 @@ pub unsafe fn here() -> Option<(*mut TaskState, *mut CgroupRecord)> {
     RECORDS.get_ptr_mut(slot).map(|record| (state, record))
 }
 
-/// A call enters the kernel.
+/// The current task's call enters the kernel.
 #[inline(always)]
-pub unsafe fn entered(nr: u64, compat: bool, argument: impl Fn(usize) -> u64) {
-    let Some((state, record)) = here() else {
+pub unsafe fn entered(task: Task, nr: u64, compat: bool, argument: impl Fn(usize) -> u64) {
+    let Some((state, record)) = here(task) else {
         return;
     };
     let Some(position) = position(nr, compat) else {
@@ -177,15 +178,16 @@ unsafe fn count(state: *mut TaskState, position: u32, ret: i64) {
     }
 }
 
-/// A call returns. `raw_nr` gives its number where its entry was not seen.
+/// The current task's call returns. `raw_nr` gives its number where its entry was not seen.
 #[inline(always)]
 pub unsafe fn returned(
+    task: Task,
     ret: i64,
     raw_nr: impl Fn() -> (u64, bool),
     under_filter: impl Fn() -> bool,
 ) {
     // No state: the task was in this call when the recording began.
-    let Some(state) = task::current() else {
+    let Some(state) = task::known(task) else {
         return;
     };
     let entered = (*state).entered;
@@ -233,7 +235,7 @@ pub unsafe fn vsyscall(entry: i32) {
         1 => 201,
         _ => 309,
     };
-    if let (Some((state, record)), Some(position)) = (here(), position(nr, false)) {
+    if let (Some((state, record)), Some(position)) = (here(task::this()), position(nr, false)) {
         self::record(state, record, position);
         mark(&raw mut (*record).answered, position);
     }

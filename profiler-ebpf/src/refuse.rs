@@ -12,7 +12,7 @@ use crate::{
     atomic, emit,
     maps::REFUSALS,
     observe::{self, mark},
-    task::{RUNTIME, TaskState},
+    task::{self, RUNTIME, TaskState},
 };
 
 /// The call returned `ret` without having entered.
@@ -35,7 +35,7 @@ pub unsafe fn killed(position: u32) {
 
 #[inline(always)]
 unsafe fn note(position: u32, errno: i32) {
-    let Some((state, record)) = observe::here() else {
+    let Some((state, record)) = observe::here(task::this()) else {
         return;
     };
     let by_runtime = (*state).phase == RUNTIME;

@@ -59,6 +59,10 @@ mod keeping {
     };
 
     use super::TaskState;
+    use crate::typed;
+
+    /// What a task is found by.
+    pub type Task = *mut task_struct;
 
     /// The shape of a BTF map definition, which the loader reads from the object's BTF.
     #[repr(C)]
@@ -85,23 +89,34 @@ mod keeping {
     const CREATE: u64 = 1;
 
     #[inline(always)]
-    unsafe fn get(task: *mut task_struct, flags: u64) -> Option<*mut TaskState> {
+    unsafe fn get(task: Task, flags: u64) -> Option<*mut TaskState> {
         let map = core::ptr::from_ref(&TASKS).cast_mut().cast();
         let state: *mut TaskState =
             bpf_task_storage_get(map, task, core::ptr::null_mut(), flags).cast();
         if state.is_null() { None } else { Some(state) }
     }
 
-    /// The current task's state, if it has one.
+    /// The current task. A call into the kernel, so that a hook asks once.
     #[inline(always)]
-    pub unsafe fn current() -> Option<*mut TaskState> {
-        get(bpf_get_current_task_btf(), 0)
+    pub unsafe fn this() -> Task {
+        bpf_get_current_task_btf()
     }
 
-    /// The current task's state, made if it has none.
+    /// The id of a task's cgroup.
     #[inline(always)]
-    pub unsafe fn current_or_new() -> Option<*mut TaskState> {
-        let task = bpf_get_current_task_btf();
+    pub unsafe fn cgroup(task: Task) -> u64 {
+        typed::cgroup(task)
+    }
+
+    /// A task's state, if it has one.
+    #[inline(always)]
+    pub unsafe fn known(task: Task) -> Option<*mut TaskState> {
+        get(task, 0)
+    }
+
+    /// A task's state, made if it has none.
+    #[inline(always)]
+    pub unsafe fn known_or_new(task: Task) -> Option<*mut TaskState> {
         match get(task, 0) {
             Some(state) => Some(state),
             None => get(task, CREATE),
@@ -110,7 +125,7 @@ mod keeping {
 
     /// A new child's state.
     #[inline(always)]
-    pub unsafe fn child(task: *mut task_struct) -> Option<*mut TaskState> {
+    pub unsafe fn child(task: Task) -> Option<*mut TaskState> {
         get(task, CREATE)
     }
 }
@@ -119,9 +134,16 @@ mod keeping {
 mod keeping {
     //! A hash map by thread id; an entry is deleted when its thread exits.
 
-    use aya_ebpf::{btf_maps::HashMap, helpers::bpf_get_current_pid_tgid, macros::btf_map};
+    use aya_ebpf::{
+        btf_maps::HashMap,
+        helpers::{bpf_get_current_pid_tgid, generated::bpf_get_current_cgroup_id},
+        macros::btf_map,
+    };
 
     use super::TaskState;
+
+    /// What a task is found by: its thread id.
+    pub type Task = u32;
 
     #[btf_map]
     static TASKS: HashMap<u32, TaskState, 65536, 1> = HashMap::new();
@@ -142,41 +164,54 @@ mod keeping {
         pad: 0,
     };
 
+    /// The current task.
     #[inline(always)]
-    fn tid() -> u32 {
+    pub unsafe fn this() -> Task {
         bpf_get_current_pid_tgid() as u32
     }
 
-    /// The current task's state, if it has one.
+    /// The id of the current task's cgroup; another task's cannot be asked for.
     #[inline(always)]
-    pub unsafe fn current() -> Option<*mut TaskState> {
-        TASKS.get_ptr_mut(tid())
+    pub unsafe fn cgroup(_current: Task) -> u64 {
+        bpf_get_current_cgroup_id()
     }
 
-    /// The current task's state, made if it has none.
+    /// A task's state, if it has one.
     #[inline(always)]
-    pub unsafe fn current_or_new() -> Option<*mut TaskState> {
-        match current() {
+    pub unsafe fn known(task: Task) -> Option<*mut TaskState> {
+        TASKS.get_ptr_mut(task)
+    }
+
+    /// A task's state, made if it has none.
+    #[inline(always)]
+    pub unsafe fn known_or_new(task: Task) -> Option<*mut TaskState> {
+        match known(task) {
             Some(state) => Some(state),
-            None => child(tid()),
+            None => child(task),
         }
     }
 
     /// A new child's state.
     #[inline(always)]
-    pub unsafe fn child(tid: u32) -> Option<*mut TaskState> {
-        let _ = TASKS.insert(tid, &NEW, 0);
-        TASKS.get_ptr_mut(tid)
+    pub unsafe fn child(task: Task) -> Option<*mut TaskState> {
+        let _ = TASKS.insert(task, &NEW, 0);
+        TASKS.get_ptr_mut(task)
     }
 
     /// Forgets the current task, which exits.
     #[inline(always)]
     pub unsafe fn forget() {
-        let _ = TASKS.remove(tid());
+        let _ = TASKS.remove(this());
     }
 }
 
 pub use keeping::*;
+
+/// The current task's state, if it has one.
+#[inline(always)]
+pub unsafe fn current() -> Option<*mut TaskState> {
+    known(this())
+}
 
 /// What a new child starts with: all that its parent has.
 #[inline(always)]

@@ -3,10 +3,12 @@
 use super::btf::{Btf, BtfError};
 
 /// The load-time constant of a field, and the field.
-const FIELDS: [(&str, &str, &[&str]); 11] = [
+const FIELDS: [(&str, &str, &[&str]); 13] = [
     ("OFF_STATUS", "task_struct", &["thread_info", "status"]),
     ("OFF_NSPROXY", "task_struct", &["nsproxy"]),
     ("OFF_SECCOMP_MODE", "task_struct", &["seccomp", "mode"]),
+    ("OFF_CGROUPS", "task_struct", &["cgroups"]),
+    ("OFF_DFL_CGRP", "css_set", &["dfl_cgrp"]),
     ("OFF_MNT_NS", "nsproxy", &["mnt_ns"]),
     ("OFF_NS_INUM", "mnt_namespace", &["ns", "inum"]),
     ("OFF_BPRM_EXEC", "linux_binprm", &["exec"]),

@@ -29,7 +29,7 @@ fn signal_generate(ctx: BtfTracePointContext) -> i32 {
         }
         let nr = *info.add(SI_SYSCALL).cast::<u32>();
         // The verifier lets the number be read, but not the architecture behind it.
-        if let Some(position) = observe::position(u64::from(nr), typed::compat()) {
+        if let Some(position) = observe::position(u64::from(nr), typed::compat(task::this())) {
             refuse::killed(position);
         }
         // A trapped call returns all the same; it has been judged here.

@@ -2,7 +2,7 @@
 
 use aya_ebpf::{bindings::pt_regs, macros::btf_tracepoint, programs::BtfTracePointContext};
 
-use crate::{observe, typed};
+use crate::{observe, task, typed};
 
 #[btf_tracepoint(function = "sys_enter")]
 fn sys_enter(ctx: BtfTracePointContext) -> i32 {
@@ -10,8 +10,9 @@ fn sys_enter(ctx: BtfTracePointContext) -> i32 {
     let nr: u64 = ctx.arg(1);
     // SAFETY: the verifier knows the types of the hook's arguments.
     unsafe {
-        let compat = typed::compat();
-        observe::entered(nr, compat, |n| match (n, compat) {
+        let task = task::this();
+        let compat = typed::compat(task);
+        observe::entered(task, nr, compat, |n| match (n, compat) {
             (0, false) => (*regs).rdi,
             (1, false) => (*regs).rsi,
             (_, false) => (*regs).rdx,

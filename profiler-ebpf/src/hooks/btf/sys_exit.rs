@@ -2,7 +2,7 @@
 
 use aya_ebpf::{bindings::pt_regs, macros::btf_tracepoint, programs::BtfTracePointContext};
 
-use crate::{observe, typed};
+use crate::{observe, task, typed};
 
 #[btf_tracepoint(function = "sys_exit")]
 fn sys_exit(ctx: BtfTracePointContext) -> i32 {
@@ -10,10 +10,12 @@ fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     let ret: i64 = ctx.arg(1);
     // SAFETY: the verifier knows the types of the hook's arguments.
     unsafe {
+        let task = task::this();
         observe::returned(
+            task,
             ret,
-            || ((*regs).orig_rax, typed::compat()),
-            || typed::filtered(),
+            || ((*regs).orig_rax, typed::compat(task)),
+            || typed::filtered(task),
         );
     }
     0

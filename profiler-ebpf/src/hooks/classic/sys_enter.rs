@@ -3,7 +3,7 @@
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::{compat, field};
-use crate::observe;
+use crate::{observe, task};
 
 const ID: usize = 8;
 const ARGS: usize = 16;
@@ -12,7 +12,7 @@ const ARGS: usize = 16;
 fn sys_enter(ctx: TracePointContext) -> u32 {
     // SAFETY: the offsets lie within the hook's record.
     unsafe {
-        observe::entered(field(&ctx, ID), compat(), |n| match n {
+        observe::entered(task::this(), field(&ctx, ID), compat(), |n| match n {
             0 => field(&ctx, ARGS),
             1 => field(&ctx, ARGS + 8),
             _ => field(&ctx, ARGS + 16),

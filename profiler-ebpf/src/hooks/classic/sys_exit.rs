@@ -3,7 +3,7 @@
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
 
 use super::{compat, field};
-use crate::observe;
+use crate::{observe, task};
 
 const ID: usize = 8;
 const RET: usize = 16;
@@ -14,7 +14,12 @@ fn sys_exit(ctx: TracePointContext) -> u32 {
     unsafe {
         // Whether a filter is in force cannot be read here: a tracer that skips calls
         // is taken for one.
-        observe::returned(field(&ctx, RET), || (field(&ctx, ID), compat()), || true);
+        observe::returned(
+            task::this(),
+            field(&ctx, RET),
+            || (field(&ctx, ID), compat()),
+            || true,
+        );
     }
     0
 }
