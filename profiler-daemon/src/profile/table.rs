@@ -180,7 +180,10 @@ mod tests {
     use super::*;
 
     /// Where the work's shared copy of Docker's default profile lies; elsewhere it is absent.
-    const DOCKER_DEFAULT: &str = "/work/shared/data/docker-default.json";
+    const DOCKER_DEFAULT: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/data/docker-default.json"
+    );
 
     fn named(abi: Abi, nr: u32) -> Option<&'static str> {
         name(Call::new(abi, nr))
