@@ -18,24 +18,11 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use testbed::{Daemon, DaemonOptions, Ended, eventually, run};
+use testbed::{Daemon, DaemonOptions, Ended, eventually, run, unprivileged};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const DAEMON: &str = env!("CARGO_BIN_EXE_profilerd");
 const CTL: &str = env!("CARGO_BIN_EXE_profilectl");
-
-/// Not root: these tests load kernel programs and make mounts. In CI that is a failure.
-fn unprivileged() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    assert!(
-        root || std::env::var("CI").as_deref() != Ok("true"),
-        "these tests need root, and CI=true allows no skipped test"
-    );
-    if !root {
-        eprintln!("SKIPPED: needs root");
-    }
-    !root
-}
 
 /// A folder that anybody may write to, with the words for a daemon that keeps to it.
 struct Ground {

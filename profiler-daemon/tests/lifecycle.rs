@@ -21,21 +21,11 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use testbed::{Container, Daemon, DaemonOptions, Testbed, compile_c, eventually, run};
+use testbed::{
+    Container, Daemon, DaemonOptions, Testbed, compile_c, eventually, run, unprivileged,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn unprivileged() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    assert!(
-        root || std::env::var("CI").as_deref() != Ok("true"),
-        "these tests need root, and CI=true allows no skipped test"
-    );
-    if !root {
-        eprintln!("SKIPPED: needs root");
-    }
-    !root
-}
 
 fn without_engine(words: &[&str]) -> Daemon {
     let words = words.iter().map(|word| (*word).to_owned()).collect();

@@ -31,8 +31,6 @@ pub(super) struct Container {
     pub(super) identity: Identity,
     /// Its topmost cgroup below the mount, once a path told.
     pub(super) root: Option<PathBuf>,
-    /// How deep that lies.
-    pub(super) level: Option<u32>,
     /// Its cgroups that have a record in the kernel.
     pub(super) cgroups: BTreeSet<u64>,
     /// What cgroups recorded that are gone, and what was kept by an earlier daemon.
@@ -57,7 +55,6 @@ impl Container {
         Self {
             identity,
             root: None,
-            level: None,
             cgroups: BTreeSet::new(),
             ended: None,
             sightings: BTreeMap::new(),
@@ -76,7 +73,6 @@ impl Container {
         let in_flight = observation.in_flight.clone();
         let recorded = observation.first_ms.is_some();
         Self {
-            level: kept.cgroup.as_deref().map(depth),
             root: kept.cgroup,
             cgroups: BTreeSet::new(),
             ended: recorded.then_some(observation),
@@ -94,7 +90,11 @@ impl Container {
     pub(super) fn moved_in(&mut self, cgroup: u64, home: &Home) {
         self.unkept |= self.cgroups.insert(cgroup);
         self.root = Some(home.root.clone());
-        self.level = Some(home.level);
+    }
+
+    /// How deep its topmost cgroup lies, once a path told.
+    pub(super) fn level(&self) -> Option<u32> {
+        self.root.as_deref().map(depth)
     }
 
     /// The record of a removed cgroup becomes part of what ended.
@@ -127,7 +127,7 @@ impl Container {
                     continue;
                 }
             };
-            let part = part(snapshot, self.level, executables);
+            let part = part(snapshot, self.level(), executables);
             match &mut whole {
                 Some(whole) => whole.absorb(part),
                 None => whole = Some(part),

@@ -1,6 +1,6 @@
 //! What news from the kernel changes.
 
-use super::{Collector, Owner, observed::part, ports::Place};
+use super::{Collector, Owner, container::Container, observed::part, ports::Place};
 use crate::{
     api::protocol::Event,
     profile::{
@@ -135,7 +135,7 @@ impl Collector {
         let kept = match self.owner(cgroup) {
             Owner::Host => true,
             Owner::Container(id) => {
-                let level = self.containers.get(&id).and_then(|known| known.level);
+                let level = self.containers.get(&id).and_then(Container::level);
                 let part = part(snapshot, level, &self.executables);
                 self.bury(&id, cgroup, part)
             }

@@ -36,8 +36,6 @@ pub struct Home {
     pub id: String,
     /// The container's topmost cgroup, below the mount.
     pub root: PathBuf,
-    /// How deep that lies; the cgroup tree's root is at 0.
-    pub level: u32,
 }
 
 /// Where cgroups are.

@@ -26,15 +26,9 @@ impl Host {
 
 fn home(path: &Path) -> Option<Home> {
     let found = container_of(path)?;
-    let depth = found
-        .root
-        .components()
-        .filter(|part| matches!(part, std::path::Component::Normal(_)))
-        .count();
     Some(Home {
         engine: found.engine,
         id: found.id,
-        level: depth as u32,
         root: found.root,
     })
 }

@@ -412,61 +412,51 @@ fn attach(
 ) -> Result<(), KernelError> {
     let loading = format!("load the program {}", spec.name);
     let attaching = format!("attach the program {}", spec.name);
-    let link: FdLink = match (program, btf) {
-        (Program::BtfTracePoint(program), Some(btf)) => {
-            program
-                .load(spec.hook, btf)
-                .map_err(|error| KernelError::refused(loading, &error))?;
-            if let Some(pins) = pins {
-                program
-                    .pin(pins.program(spec.name))
-                    .map_err(|error| KernelError::refused(&attaching, &error))?;
-            }
-            super::detach::detach(first_out, spec.name);
-            let id = program
-                .attach()
-                .map_err(|error| KernelError::refused(&attaching, &error))?;
+    let refused = |error: &dyn std::error::Error| KernelError::refused(&attaching, error);
+    match (&mut *program, btf) {
+        (Program::BtfTracePoint(program), Some(btf)) => program.load(spec.hook, btf),
+        (Program::TracePoint(program), None) => program.load(),
+        _ => return Err(other_type(loading)),
+    }
+    .map_err(|error| KernelError::refused(&loading, &error))?;
+    if let Some(pins) = pins {
+        program
+            .pin(pins.program(spec.name))
+            .map_err(|error| refused(&error))?;
+    }
+    super::detach::detach(first_out, spec.name);
+    let link: FdLink = match program {
+        Program::BtfTracePoint(program) => {
+            let id = program.attach().map_err(|error| refused(&error))?;
             if pins.is_none() {
                 return Ok(());
             }
-            program
-                .take_link(id)
-                .map_err(|error| KernelError::refused(&attaching, &error))?
-                .into()
+            let link = program.take_link(id).map_err(|error| refused(&error))?;
+            link.into()
         }
-        (Program::TracePoint(program), None) => {
-            program
-                .load()
-                .map_err(|error| KernelError::refused(loading, &error))?;
-            if let Some(pins) = pins {
-                program
-                    .pin(pins.program(spec.name))
-                    .map_err(|error| KernelError::refused(&attaching, &error))?;
-            }
-            super::detach::detach(first_out, spec.name);
+        Program::TracePoint(program) => {
             let id = program
                 .attach(spec.category, spec.hook)
-                .map_err(|error| KernelError::refused(&attaching, &error))?;
+                .map_err(|error| refused(&error))?;
             if pins.is_none() {
                 return Ok(());
             }
-            program
-                .take_link(id)
-                .map_err(|error| KernelError::refused(&attaching, &error))?
-                .try_into()
-                .map_err(|error| KernelError::refused(&attaching, &error))?
+            let link = program.take_link(id).map_err(|error| refused(&error))?;
+            link.try_into().map_err(|error| refused(&error))?
         }
-        _ => {
-            return Err(KernelError::Refused {
-                action: loading,
-                reason: "it is of another type than this kernel needs".into(),
-            });
-        }
+        _ => return Err(other_type(attaching)),
     };
     if let Some(pins) = pins {
         let _pinned: PinnedLink = link
             .pin(pins.link(spec.name))
-            .map_err(|error| KernelError::refused(&attaching, &error))?;
+            .map_err(|error| refused(&error))?;
     }
     Ok(())
+}
+
+fn other_type(action: String) -> KernelError {
+    KernelError::Refused {
+        action,
+        reason: "it is of another type than this kernel needs".into(),
+    }
 }

@@ -35,6 +35,19 @@ pub(crate) use probe::{compile_c, strace_names};
 /// How long the engine may take for one command.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Not root: these tests load kernel programs and make mounts. In CI that is a failure.
+pub(crate) fn unprivileged() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    assert!(
+        root || std::env::var("CI").as_deref() != Ok("true"),
+        "these tests need root, and CI=true allows no skipped test"
+    );
+    if !root {
+        eprintln!("SKIPPED: needs root");
+    }
+    !root
+}
+
 /// A running testbed.
 #[derive(Clone, Debug)]
 pub(crate) struct Testbed {
