@@ -5,7 +5,14 @@
 
 pub mod action;
 pub mod arch;
+pub mod compile;
 pub mod condition;
+pub mod diagram;
 pub mod document;
+pub mod evaluate;
 pub mod finding;
+pub mod meaning;
 pub mod policy;
+pub mod program;
+pub mod symbolic;
+pub mod width;
