@@ -1,5 +1,7 @@
 //! Reading diagrams: one call's answer, the ways on from a word, a call on which two differ.
 
+use rustc_hash::FxHashSet;
+
 use super::{Diagrams, Node, Word};
 use crate::seccomp::{action::Action, evaluate::CallData};
 
@@ -190,6 +192,28 @@ impl Diagrams {
             no,
         };
         (mask.count_ones(), split, whole)
+    }
+
+    /// The answers that two diagrams give to the same calls.
+    pub fn answers_together(
+        &self,
+        one: Node,
+        two: Node,
+        seen: &mut FxHashSet<(Node, Node)>,
+        answers: &mut FxHashSet<(Action, Action)>,
+    ) {
+        if !seen.insert((one, two)) {
+            return;
+        }
+        if let (Some(one), Some(two)) = (self.answer_of(one), self.answer_of(two)) {
+            answers.insert((one, two));
+            return;
+        }
+        let level = self.level(one).min(self.level(two));
+        let (one_low, one_high) = self.branches(one, level);
+        let (two_low, two_high) = self.branches(two, level);
+        self.answers_together(one_low, two_low, seen, answers);
+        self.answers_together(one_high, two_high, seen, answers);
     }
 
     /// A call that two diagrams answer differently; `None` if there is none.
