@@ -18,7 +18,9 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::protocol::{Detail, ErrorBody, Event, Explanation, Export, Status, Summary};
+use super::protocol::{
+    Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+};
 
 /// How long a connection may take to open.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -121,6 +123,16 @@ impl Client {
             "/v1/containers/{container}/profile?include_refused={include_refused}"
         ))
         .await
+    }
+
+    /// The filters that were installed in one container, the oldest first.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn filters(&self, container: &str) -> Result<Vec<InstalledFilter>, ClientError> {
+        let container = segment("container", container)?;
+        self.get(&format!("/v1/containers/{container}/filters"))
+            .await
     }
 
     /// The profile of all containers of an image, by reference or id.

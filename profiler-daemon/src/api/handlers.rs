@@ -46,6 +46,7 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/v1/containers/{container}", get(show))
         .route("/v1/containers/{container}/calls/{call}", get(explain))
         .route("/v1/containers/{container}/profile", get(export))
+        .route("/v1/containers/{container}/filters", get(filters))
         .route("/v1/images/{image}/profile", get(export_image))
         .route("/v1/watch", get(watch))
         .fallback(unknown_path)
@@ -188,6 +189,15 @@ async fn export(
         reply,
     })
     .await
+}
+
+async fn filters(
+    State(desk): State<Desk>,
+    container: Result<Path<String>, PathRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Path(container) = container?;
+    desk.look_up(|reply| Command::Filters { container, reply })
+        .await
 }
 
 async fn export_image(

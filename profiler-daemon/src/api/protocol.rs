@@ -7,6 +7,7 @@
 //! | `GET /v1/containers/{C}` | [`Detail`] |
 //! | `GET /v1/containers/{C}/calls/{SYSCALL}` | `[Explanation]` |
 //! | `GET /v1/containers/{C}/profile?include_refused=bool` | [`Export`] |
+//! | `GET /v1/containers/{C}/filters` | `[InstalledFilter]`, the oldest first |
 //! | `GET /v1/images/{REF}/profile?include_refused=bool` | [`Export`], of all its containers (REF percent-encoded) |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
 //!
@@ -145,6 +146,15 @@ pub struct Detail {
     pub filters: Vec<String>,
     /// The cgroup's path under the cgroup v2 mount, if it is known.
     pub cgroup: Option<String>,
+}
+
+/// `GET …/filters`: a seccomp filter as it was given to the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledFilter {
+    /// Its hash, as in [`Detail::filters`].
+    pub hash: String,
+    /// Its instructions, each as `[code, jt, jf, k]`; `null` if the copy was not kept.
+    pub instructions: Option<Vec<(u16, u8, u8, u32)>>,
 }
 
 /// `GET …/profile`

@@ -2,7 +2,7 @@
 
 use super::{Collector, command::Command, reference};
 use crate::{
-    api::protocol::{Detail, ErrorBody, Explanation, Export, Summary},
+    api::protocol::{Detail, ErrorBody, Explanation, Export, InstalledFilter, Summary},
     profile::{
         call::{Call, CallSet},
         completeness::Completeness,
@@ -11,7 +11,7 @@ use crate::{
         table,
         verdict::{Facts, judge, judge_together},
     },
-    seccomp::document::Document,
+    seccomp::{document::Document, program::Instruction},
 };
 
 /// How long a running container must show nothing new to count as known.
@@ -43,6 +43,9 @@ impl Collector {
                 reply,
             } => {
                 let _ = reply.send(self.export(&container, Options { include_refused }));
+            }
+            Command::Filters { container, reply } => {
+                let _ = reply.send(self.filters(&container));
             }
             Command::ExportImage {
                 image,
@@ -187,6 +190,31 @@ impl Collector {
         })?;
         let composed = self.composed(&observation, Some(&id), options);
         exported(&composed, completeness, vec![name])
+    }
+
+    fn filters(&mut self, wanted: &str) -> Result<Vec<InstalledFilter>, ErrorBody> {
+        let id = reference::resolve(&self.containers, wanted)?;
+        let hashes = self.observed(&id).unwrap_or_default().filters;
+        Ok(hashes
+            .into_iter()
+            .map(|hash| InstalledFilter {
+                instructions: self.filter(&hash),
+                hash,
+            })
+            .collect())
+    }
+
+    /// A filter's instructions: kept, or still in the kernel's table.
+    fn filter(&mut self, hash: &str) -> Option<Vec<(u16, u8, u8, u32)>> {
+        let words = self.keep.filter(hash).or_else(|| {
+            let hash = u64::from_str_radix(hash, 16).ok()?;
+            self.source.filter(hash).ok()?
+        })?;
+        let instruction = |word: u64| {
+            let Instruction { code, jt, jf, k } = Instruction::from_bytes(word.to_ne_bytes());
+            (code, jt, jf, k)
+        };
+        Some(words.into_iter().map(instruction).collect())
     }
 
     fn export_image(&mut self, wanted: &str, options: Options) -> Result<Export, ErrorBody> {

@@ -2,7 +2,9 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::api::protocol::{Detail, ErrorBody, Event, Explanation, Export, Status, Summary};
+use crate::api::protocol::{
+    Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+};
 
 /// An answer, or why there is none.
 pub type Answer<T> = Result<T, ErrorBody>;
@@ -44,6 +46,13 @@ pub enum Command {
         include_refused: bool,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
+    },
+    /// The filters that were installed in one container.
+    Filters {
+        /// Name, id or id prefix.
+        container: String,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Vec<InstalledFilter>>>,
     },
     /// The profile of all containers of an image.
     ExportImage {

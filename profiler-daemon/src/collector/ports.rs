@@ -109,4 +109,6 @@ pub trait Keep: Send {
     /// # Errors
     /// It could not be written.
     fn keep_filter(&mut self, hash: &str, instructions: &[u64]) -> Result<(), KeepError>;
+    /// A filter's instructions by its hash, if they were kept.
+    fn filter(&mut self, hash: &str) -> Option<Vec<u64>>;
 }

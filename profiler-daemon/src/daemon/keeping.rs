@@ -64,4 +64,11 @@ impl Keep for Files {
             .write_once(&format!("filters/{hash}.bpf"), &bytes)
             .map_err(told)
     }
+
+    fn filter(&mut self, hash: &str) -> Option<Vec<u64>> {
+        let bytes = self.state.read_bytes(&format!("filters/{hash}.bpf"))?;
+        let (words, rest) = bytes.as_chunks();
+        rest.is_empty()
+            .then(|| words.iter().map(|word| u64::from_ne_bytes(*word)).collect())
+    }
 }

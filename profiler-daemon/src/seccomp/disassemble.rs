@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::{
     action::Action,
+    arch::{Arch, X32_BIT},
     diagram::Word,
     program::{Instruction, Program, code},
     summary::arch_of,
@@ -208,13 +209,15 @@ fn number(code: u16, k: u32, here: Known) -> String {
         Holds::Word(Word::ARCH) => {
             arch_of(k, 0).map_or_else(String::new, |arch| format!("arch {sign} {}?", arch.name()))
         }
-        Holds::Word(Word::NR) if code != code::JSET_K => here
-            .arch
-            .and_then(|audit| arch_of(audit, k)?.syscall(k))
-            .map_or_else(
-                || format!("nr {sign} {k}?"),
-                |name| format!("nr {sign} {name}?"),
-            ),
+        Holds::Word(Word::NR) if k == X32_BIT => format!("nr {sign} x32's bit?"),
+        Holds::Word(Word::NR) if code != code::JSET_K => {
+            let named = here.arch.and_then(|audit| arch_of(audit, k));
+            match named.and_then(|arch| Some((arch, arch.syscall(k)?))) {
+                Some((Arch::X32, name)) => format!("nr {sign} x32 {name}?"),
+                Some((_, name)) => format!("nr {sign} {name}?"),
+                None => format!("nr {sign} {}?", k.cast_signed()),
+            }
+        }
         Holds::Word(held) => format!("{} {sign} {k:#x}?", word(held.offset())),
         Holds::Part(held) => format!("bits of {} {sign} {k:#x}?", word(held.offset())),
         Holds::Unknown => String::new(),
@@ -256,6 +259,11 @@ mod tests {
         let mut diagrams = Diagrams::new();
         let root = exact::diagram(&mut diagrams, &policy).unwrap();
         let program = compile(&diagrams, root).unwrap();
-        insta::assert_snapshot!(disassemble(&program));
+        let text = disassemble(&program);
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/disassembly.txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(file, &text).unwrap();
+        }
+        assert_eq!(text, std::fs::read_to_string(file).unwrap());
     }
 }

@@ -77,6 +77,11 @@ impl StateDirectory {
         }
     }
 
+    /// Reads a file that [`StateDirectory::write_once`] wrote; none when it cannot be read.
+    pub fn read_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.root.join(name)).ok()
+    }
+
     fn parse<T: DeserializeOwned>(&self, path: &Path) -> Option<T> {
         let read = fs::read(path)
             .map_err(|error| error.to_string())

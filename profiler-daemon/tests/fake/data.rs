@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use profiler_daemon::{
-    api::protocol::{Detail, Event, Explanation, Export, Health, Loss, Reason, Status, Summary},
+    api::protocol::{
+        Detail, Event, Explanation, Export, Health, InstalledFilter, Loss, Reason, Status, Summary,
+    },
     profile::{
         abi::Abi,
         call::Call,
@@ -332,4 +334,23 @@ pub(crate) fn call_event(now: u64, name: &str, call: &str) -> Event {
         refused,
         first: sighting(now, Some("/usr/sbin/nginx")),
     }
+}
+
+/// The filters of `web`: one that refuses mkdir, and one of which no copy was kept.
+pub(super) fn filters_web() -> Vec<InstalledFilter> {
+    vec![
+        InstalledFilter {
+            hash: "00000000000000aa".to_owned(),
+            instructions: Some(vec![
+                (0x20, 0, 0, 0),
+                (0x15, 0, 1, 83),
+                (0x06, 0, 0, 0x0005_0001),
+                (0x06, 0, 0, 0x7fff_0000),
+            ]),
+        },
+        InstalledFilter {
+            hash: "00000000000000bb".to_owned(),
+            instructions: None,
+        },
+    ]
 }

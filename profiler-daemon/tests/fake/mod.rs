@@ -169,6 +169,10 @@ async fn answer(
                 "job" => reply.send(Ok(data::export_job())),
                 other => reply.send(missing(other)),
             }),
+            Command::Filters { container, reply } => drop(match container.as_str() {
+                "web" => reply.send(Ok(data::filters_web())),
+                other => reply.send(missing(other)),
+            }),
             Command::ExportImage {
                 image,
                 include_refused,
