@@ -6,6 +6,13 @@
 pub mod action;
 pub mod arch;
 pub mod condition;
-pub mod document;
+pub mod docker;
+pub mod exported;
 pub mod finding;
+pub mod json;
+pub mod lints;
+pub mod names;
+pub mod oci;
+pub mod placed;
 pub mod policy;
+pub mod spelling;
