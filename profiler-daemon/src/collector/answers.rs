@@ -11,7 +11,7 @@ use crate::{
         table,
         verdict::{Facts, judge, judge_together},
     },
-    seccomp::{document::Document, program::Instruction},
+    seccomp::{docker, exported, program::Instruction},
 };
 
 /// How long a running container must show nothing new to count as known.
@@ -189,7 +189,7 @@ impl Collector {
             ),
         })?;
         let composed = self.composed(&observation, Some(&id), options);
-        exported(&composed, completeness, vec![name])
+        Ok(exported(&composed, completeness, vec![name]))
     }
 
     fn filters(&mut self, wanted: &str) -> Result<Vec<InstalledFilter>, ErrorBody> {
@@ -250,7 +250,7 @@ impl Collector {
                 .iter()
                 .map(|(name, verdict)| (name.as_str(), verdict.clone())),
         );
-        exported(&composed, completeness, names)
+        Ok(exported(&composed, completeness, names))
     }
 
     fn name(&self, id: &str) -> String {
@@ -274,23 +274,16 @@ fn is_of_image(image: Option<&crate::profile::identity::Image>, wanted: &str) ->
         || (wanted_id.len() >= 12 && id.starts_with(wanted_id))
 }
 
-fn exported(
-    composed: &Composed,
-    completeness: Completeness,
-    containers: Vec<String>,
-) -> Result<Export, ErrorBody> {
-    let profile = Document::of(composed)
-        .to_value()
-        .map_err(|error| internal(&format!("the profile cannot be written down: {error}")))?;
-    Ok(Export {
-        profile,
+fn exported(composed: &Composed, completeness: Completeness, containers: Vec<String>) -> Export {
+    Export {
+        profile: docker::to_value(&exported::document(composed)),
         completeness,
         allowed: composed.counts.allowed,
         observed: composed.counts.observed,
         baseline: composed.counts.baseline,
         refused_left_out: composed.counts.refused_left_out,
         containers,
-    })
+    }
 }
 
 fn explanation(call: Call, observation: &Observation, composed: &Composed) -> Explanation {

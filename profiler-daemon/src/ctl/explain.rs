@@ -7,7 +7,6 @@ use super::{
     clock::absolute,
     exit::{ExitStatus, Failure},
     printable::{elided, printable, wrapped},
-    spelling::nearest,
     table::WIDTH,
     terminal::{Terminal, Tone},
     wording,
@@ -17,7 +16,8 @@ use crate::{
         client::{Client, ClientError},
         protocol::{Detail, Explanation, Reason},
     },
-    profile::observation::Refusal,
+    profile::{abi::Abi, observation::Refusal, table},
+    seccomp::spelling::{choice, nearest},
 };
 
 /// Where the facts begin.
@@ -58,11 +58,11 @@ async fn one(client: &Client, container: &str, call: &str) -> Result<Vec<Explana
     };
     // Both names come in one request; the container's is asked for alone to tell which is wrong.
     client.show(container).await?;
-    let near = nearest(call);
+    let names = Abi::ALL.into_iter().flat_map(table::calls);
+    let near = nearest(call, names.filter_map(table::name));
     let meant = match near.as_slice() {
         [] => String::new(),
-        [only] => format!("; did you mean {only}?"),
-        [rest @ .., last] => format!("; did you mean {} or {last}?", rest.join(", ")),
+        near => format!("; did you mean {}?", choice(near)),
     };
     let message = message.trim_end_matches('.');
     Err(Failure::new(

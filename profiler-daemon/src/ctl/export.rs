@@ -4,16 +4,18 @@ use super::{
     args::{ExportArgs, ExportFormat},
     delivery::deliver,
     exit::{ExitStatus, Failure},
-    oci,
     printable::wrapped,
     show::shortfalls,
     table::WIDTH,
     terminal::{Terminal, json},
     wording::counted,
 };
-use crate::api::{
-    client::{Client, ClientError},
-    protocol::{Detail, Export},
+use crate::{
+    api::{
+        client::{Client, ClientError},
+        protocol::{Detail, Export},
+    },
+    seccomp::{docker, oci},
 };
 
 /// Refused calls that the summary names.
@@ -44,8 +46,16 @@ pub(super) fn render(export: &Export, format: ExportFormat) -> Result<String, Fa
     match format {
         ExportFormat::Docker => json(&export.profile),
         ExportFormat::Oci => {
-            let profile = oci::from_docker(&export.profile)
-                .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string()))?;
+            let refused = |why: String| Failure::new(ExitStatus::BadInput, why);
+            let reading = docker::read(export.profile.to_string().as_bytes());
+            let profile = reading.value.ok_or_else(|| {
+                let why = reading.findings.into_iter().map(|finding| finding.what);
+                refused(format!(
+                    "the daemon's profile is malformed: {}",
+                    why.collect::<Vec<_>>().join("; ")
+                ))
+            })?;
+            let profile = oci::value(&profile).map_err(|error| refused(error.to_string()))?;
             json(&profile)
         }
     }

@@ -23,7 +23,7 @@ use crate::{
         verdict::{Facts, judge},
     },
     recorder::{self, RecordError, Recorded},
-    seccomp::document::Document,
+    seccomp::{docker, exported},
 };
 
 /// Runs the command and writes its profile; ends as the command does.
@@ -55,7 +55,7 @@ fn perform(args: &RecordArgs, terminal: &Terminal) -> Result<ExitStatus, Failure
         .map_err(|error| Failure::new(ExitStatus::Executor, format!("cannot start: {error}")))?
         .block_on(recorder::record(&args.command, stdout))
         .map_err(|error| Failure::new(status_of(&error), error.to_string()))?;
-    let export = export(&recorded)?;
+    let export = export(&recorded);
     let text = render(&export, args.format)?;
     deliver(&text, args.output.as_deref(), terminal)?;
     terminal.remark(&summary(args, &recorded, &export));
@@ -85,20 +85,17 @@ fn ended(recorded: &Recorded) -> ExitStatus {
     ExitStatus::Command(u8::try_from(code).unwrap_or(125))
 }
 
-fn export(recorded: &Recorded) -> Result<Export, Failure> {
+fn export(recorded: &Recorded) -> Export {
     let composed = compose(&Inputs {
         observation: &recorded.observation,
         learned: &LearnedBaseline::default(),
         options: Options::default(),
     });
-    let profile = Document::of(&composed)
-        .to_value()
-        .map_err(|error| Failure::new(ExitStatus::Executor, error.to_string()))?;
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as u64);
-    Ok(Export {
-        profile,
+    Export {
+        profile: docker::to_value(&exported::document(&composed)),
         completeness: judge(
             &recorded.observation,
             Facts {
@@ -114,7 +111,7 @@ fn export(recorded: &Recorded) -> Result<Export, Failure> {
         baseline: composed.counts.baseline,
         refused_left_out: composed.counts.refused_left_out,
         containers: Vec::new(),
-    })
+    }
 }
 
 fn summary(args: &RecordArgs, recorded: &Recorded, export: &Export) -> String {

@@ -3,7 +3,7 @@
 //! A call is observed under one ABI, but a rule of Docker's dialect holds for its name under every
 //! architecture that the profile lists. So verdicts are settled by name, allowing wins, and what a
 //! name allows beyond what was seen is counted as widened. Must not know how a profile is written
-//! down: that is `seccomp::document`.
+//! down: that is `seccomp::exported`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -157,7 +157,14 @@ impl Table {
 }
 
 static AARCH64: LazyLock<Table> = LazyLock::new(|| {
-    Table::of(aarch64::Sysno::iter().map(|call| (call.id().cast_unsigned(), call.name())))
+    Table::of(aarch64::Sysno::iter().map(|call| {
+        // The crate has the C library's name; the kernel and libseccomp have another.
+        let name = match call.name() {
+            "fstatat" => "newfstatat",
+            name => name,
+        };
+        (call.id().cast_unsigned(), name)
+    }))
 });
 
 static ARM: LazyLock<Table> = LazyLock::new(|| {
@@ -202,5 +209,6 @@ mod tests {
         }
         assert_eq!(Arch::X32.number("rt_sigaction"), Some(0x4000_0200));
         assert_eq!(Arch::Aarch64.number("openat"), Some(56));
+        assert_eq!(Arch::Aarch64.number("newfstatat"), Some(79));
     }
 }

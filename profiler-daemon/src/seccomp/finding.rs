@@ -73,3 +73,65 @@ pub struct Reading<T> {
     /// In the order of the text.
     pub findings: Vec<Finding>,
 }
+
+/// How many findings about one text are worth telling.
+const MOST: usize = 500;
+
+/// Collects findings while a text is read, up to a limit, so that a long bad text costs neither
+/// memory nor time.
+#[derive(Debug, Default)]
+pub(in crate::seccomp) struct Findings {
+    list: Vec<Finding>,
+    left_out: usize,
+    failed: bool,
+}
+
+impl Findings {
+    /// Adds a finding, which is only made up if there is room for it.
+    pub(in crate::seccomp) fn add(
+        &mut self,
+        level: Level,
+        code: &'static str,
+        place: Option<Place>,
+        texts: impl FnOnce() -> (String, String),
+    ) {
+        self.failed |= level == Level::Error;
+        if self.list.len() >= MOST {
+            self.left_out += 1;
+            return;
+        }
+        let (what, mend) = texts();
+        self.list.push(Finding {
+            level,
+            place,
+            code,
+            what,
+            mend,
+        });
+    }
+
+    /// True if an [`Level::Error`] was added.
+    pub(in crate::seccomp) const fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// All of them, in the order of the text; those without a place come first.
+    pub(in crate::seccomp) fn into_list(mut self) -> Vec<Finding> {
+        self.list
+            .sort_by_key(|finding| (finding.place, finding.level));
+        if self.left_out > 0 {
+            self.list.push(Finding {
+                level: if self.failed {
+                    Level::Error
+                } else {
+                    Level::Warning
+                },
+                place: None,
+                code: "more-findings",
+                what: format!("{} more findings are left out", self.left_out),
+                mend: "mend these first".to_owned(),
+            });
+        }
+        self.list
+    }
+}

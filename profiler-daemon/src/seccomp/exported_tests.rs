@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::profile::{
-    baseline::learned::LearnedBaseline,
-    call::{Call, CallSet},
-    compose::{Inputs, Options, compose},
-    observation::{Observation, Refusal, RefusedWith},
-    table,
+use super::{Abi, ActionName, Profile};
+use crate::{
+    profile::{
+        baseline::learned::LearnedBaseline,
+        call::{Call, CallSet},
+        compose::{Inputs, Options, compose},
+        observation::{Observation, Refusal, RefusedWith},
+        table,
+    },
+    seccomp::docker::{Indent, print, read},
 };
 
 const GOLDEN: &str = include_str!("../../tests/golden/exported-profile.json");
 
-fn document(observation: &Observation, include_refused: bool) -> Document {
-    Document::of(&compose(&Inputs {
+fn document(observation: &Observation, include_refused: bool) -> Profile {
+    super::document(&compose(&Inputs {
         observation,
         learned: &LearnedBaseline::default(),
         options: Options { include_refused },
@@ -60,7 +63,7 @@ fn sample() -> Observation {
 
 #[test]
 fn an_exported_profile_is_the_golden_one() {
-    let text = document(&sample(), true).to_text().unwrap();
+    let text = print(&document(&sample(), true), Indent::Spaces);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let file = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -73,34 +76,32 @@ fn an_exported_profile_is_the_golden_one() {
 }
 
 #[test]
-fn it_reads_back_what_it_prints_and_nothing_else() {
+fn it_reads_back_what_it_prints_with_nothing_to_say_of_it() {
     let document = document(&sample(), false);
-    assert_eq!(
-        Document::parse(&document.to_text().unwrap()).unwrap(),
-        document
-    );
-    assert_eq!(
-        serde_json::from_value::<Document>(document.to_value().unwrap()).unwrap(),
-        document
-    );
-    assert!(Document::parse(r#"{"defaultAction":"SCMP_ACT_ERRNO","archMap":[]}"#).is_err());
+    let reading = read(print(&document, Indent::Spaces).as_bytes());
+    assert_eq!(reading.findings, []);
+    assert_eq!(reading.value, Some(document));
 }
 
 #[test]
 fn it_lists_the_abis_seen_and_says_what_a_rule_covers() {
     let both = document(&sample(), false);
-    assert_eq!(both.architectures, ["SCMP_ARCH_X86", "SCMP_ARCH_X86_64"]);
+    let arches = |document: &Profile| -> Vec<String> {
+        let words = document.architectures.iter();
+        words.map(|word| word.value.clone()).collect()
+    };
+    assert_eq!(arches(&both), ["SCMP_ARCH_X86", "SCMP_ARCH_X86_64"]);
     let of = |name: &str| {
         both.syscalls
             .iter()
-            .find(|rule| rule.names.iter().any(|known| known == name))
+            .find(|rule| rule.names.iter().any(|known| known.value == name))
             .unwrap()
     };
     assert!(of("socketcall").comment.contains("under i386;"));
     assert!(of("brk").comment.contains("under x86_64 and i386;"));
-    assert_eq!(of("clone3").errno_ret, Some(38));
+    assert_eq!(of("clone3").errno_ret, Some(38.into()));
     let one = document(&Observation::default(), false);
-    assert_eq!(one.architectures, ["SCMP_ARCH_X86_64"]);
+    assert_eq!(arches(&one), ["SCMP_ARCH_X86_64"]);
 }
 
 fn calls() -> impl Strategy<Value = CallSet> {
@@ -120,7 +121,7 @@ proptest! {
         let two = Observation { observed: two, refused, ..Observation::default() };
         let forward = document(&Observation::united([one.clone(), two.clone()]), false);
         let backward = document(&Observation::united([two, one]), false);
-        prop_assert_eq!(forward.to_text().unwrap(), backward.to_text().unwrap());
+        prop_assert_eq!(print(&forward, Indent::Spaces), print(&backward, Indent::Spaces));
     }
 
     #[test]
@@ -131,14 +132,15 @@ proptest! {
         let document = document(&observation, include);
         let mut seen = BTreeSet::new();
         for rule in &document.syscalls {
-            prop_assert!(rule.names.is_sorted());
+            prop_assert!(rule.names.is_sorted_by_key(|name| &name.value));
             prop_assert!(!rule.comment.is_empty());
-            prop_assert_eq!(rule.errno_ret, (rule.action == Action::Errno).then_some(38));
+            let errno = rule.errno_ret.as_ref().map(|errno| errno.value);
+            prop_assert_eq!(errno, (rule.action.value == ActionName::Errno).then_some(38));
             for name in &rule.names {
                 prop_assert!(!table::find(name).is_empty());
-                prop_assert!(seen.insert(name.clone()), "{} is in two rules", name);
+                prop_assert!(seen.insert(name.value.clone()), "{} is in two rules", name.value);
             }
         }
-        prop_assert!(document.architectures.is_sorted());
+        prop_assert!(document.architectures.is_sorted_by_key(|arch| &arch.value));
     }
 }
