@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use super::{
     arch::Arch,
     spelling::{choice, nearest},
+    text::{Findings, Line},
 };
 
 /// Names of libseccomp 2.6.1 that no table of `arch` has. Sorted.
@@ -77,9 +78,45 @@ pub fn suggestion(wrong: &str) -> String {
     }
 }
 
+/// True if a name could be one of a call's: letters, digits and underscores, and no digit first.
+#[must_use]
+pub fn is_well_formed(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Reports a name that no architecture has. It is kept all the same: a newer kernel may know it.
+pub(super) fn report_unknown(name: &str, line: Line<'_>, findings: &mut Findings) {
+    if is_known(name) {
+        return;
+    }
+    let mend = if findings.has_room() {
+        suggestion(name)
+    } else {
+        String::new()
+    };
+    findings.warning(
+        line.place(name),
+        "unknown-call",
+        format!("no architecture has a call named {name:?}, so the line does nothing"),
+        mend,
+    );
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ELSEWHERE, is_known, suggestion};
+    use super::{ELSEWHERE, is_known, is_well_formed, suggestion};
+
+    #[test]
+    fn what_could_be_a_name() {
+        assert!(is_well_formed("_llseek"));
+        for bad in ["", "3dnow", "[x86]", "a b", "é"] {
+            assert!(!is_well_formed(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn knows_names_of_every_architecture() {
