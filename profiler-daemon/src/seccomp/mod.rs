@@ -8,4 +8,6 @@ pub mod arch;
 pub mod condition;
 pub mod document;
 pub mod finding;
+pub mod libseccomp;
 pub mod policy;
+pub mod width;
