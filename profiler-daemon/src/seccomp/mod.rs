@@ -15,6 +15,7 @@ pub mod evaluate;
 pub mod exported;
 pub mod finding;
 pub mod json;
+pub mod libseccomp;
 pub mod lints;
 pub mod lxc;
 pub mod meaning;
