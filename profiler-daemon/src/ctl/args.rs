@@ -7,6 +7,8 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::profile_args::{CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs};
+
 /// Where `--help` lists what every verb takes.
 const GLOBAL: &str = "Global options";
 
@@ -78,6 +80,16 @@ pub enum Verb {
     Status(StatusArgs),
     /// Run a command in a cgroup of its own and write its profile
     Record(RecordArgs),
+    /// Say what a profile answers to a system call
+    Eval(EvalArgs),
+    /// Write the filter that a profile means, as the kernel takes it
+    Compile(CompileArgs),
+    /// Write a profile of one dialect in another
+    Convert(ConvertArgs),
+    /// Allow or refuse calls in a profile
+    Edit(EditArgs),
+    /// Say how two profiles differ, by what they do
+    Diff(DiffArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }

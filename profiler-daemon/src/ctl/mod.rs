@@ -4,14 +4,24 @@
 //! standard error.
 
 pub mod args;
+mod circumstances;
 mod clock;
+mod compile;
 mod completions;
+mod convert;
 mod delivery;
+mod diff;
+mod edit;
+mod eval;
 pub mod exit;
 mod explain;
 mod export;
+mod findings;
 mod list;
+mod operand;
+mod policy_wording;
 mod printable;
+pub mod profile_args;
 pub mod record;
 mod show;
 mod status;
@@ -61,6 +71,11 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Export(args) => export::run(&args, client, terminal).await,
         Verb::Watch(args) => watch::run(&args, client, terminal).await,
         Verb::Status(args) => status::run(&args, client, terminal).await,
+        Verb::Eval(args) => eval::run(&args, client, terminal).await,
+        Verb::Compile(args) => compile::run(&args, client, terminal).await,
+        Verb::Convert(args) => convert::run(&args, client, terminal).await,
+        Verb::Edit(args) => edit::run(&args, client, terminal).await,
+        Verb::Diff(args) => diff::run(&args, client, terminal).await,
         Verb::Completions(args) => completions::run(&args, terminal),
         Verb::Record(args) => Ok(record::run(args)),
     }

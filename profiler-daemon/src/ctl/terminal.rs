@@ -60,8 +60,23 @@ impl Terminal {
 
     /// Writes data, as it is.
     pub(super) fn print(self, text: &str) -> Result<(), Failure> {
+        Self::write(text.as_bytes())
+    }
+
+    /// Writes data that need not be text; a person's terminal is spared it.
+    pub(super) fn print_bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+        if io::stdout().is_terminal() && std::str::from_utf8(bytes).is_err() {
+            return Err(Failure::new(
+                ExitStatus::BadInput,
+                "this is no text and would upset the terminal: write it to a file with -o",
+            ));
+        }
+        Self::write(bytes)
+    }
+
+    fn write(bytes: &[u8]) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(bytes).and_then(|()| out.flush()) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::reader_gone()),
             Err(error) => Err(Failure::new(

@@ -135,3 +135,13 @@ impl Findings {
         self.list
     }
 }
+
+impl<T> Reading<T> {
+    /// The same findings about something made of the value.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Reading<U> {
+        Reading {
+            value: self.value.map(make),
+            findings: self.findings,
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub mod arch;
 pub mod compile;
 pub mod condition;
 pub mod diagram;
+pub mod dialect;
 pub mod difference;
 pub mod disassemble;
 pub mod docker;

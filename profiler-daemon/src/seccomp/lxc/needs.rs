@@ -5,6 +5,11 @@
 //! on x86_64: `strace -f lxc-execute` and `lxc-start`, with a static busybox as program, from the
 //! filter's load on; then each name left out in turn under `errno 1` and under `kill`.
 
+use crate::seccomp::{
+    action::Action,
+    policy::{Policy, Rule},
+};
+
 /// The version that was measured.
 pub const VERSION: &str = "5.0.2";
 
@@ -89,6 +94,33 @@ pub fn names(with_execute: bool) -> impl Iterator<Item = &'static str> {
         .iter()
         .filter(move |need| with_execute || !need.only_execute)
         .flat_map(|need| need.names.iter().copied())
+}
+
+/// A policy with what LXC calls itself, and the names that were added; a name that has rules of
+/// its own is left as it is.
+#[must_use]
+pub fn added(mut policy: Policy) -> (Policy, Vec<&'static str>) {
+    if policy.default.lets_through() {
+        return (policy, Vec::new());
+    }
+    let mut missing: Vec<&'static str> = names(true)
+        .filter(|name| {
+            !policy
+                .rules
+                .iter()
+                .any(|rule| rule.names.iter().any(|own| own == name))
+        })
+        .collect();
+    missing.sort_unstable();
+    missing.dedup();
+    if !missing.is_empty() {
+        policy.rules.push(Rule {
+            names: missing.iter().map(|name| (*name).to_owned()).collect(),
+            action: Action::Allow,
+            conditions: Vec::new(),
+        });
+    }
+    (policy, missing)
 }
 
 #[cfg(test)]

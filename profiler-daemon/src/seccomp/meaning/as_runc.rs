@@ -2,6 +2,7 @@
 
 use crate::seccomp::{
     diagram::{Diagrams, Node},
+    libseccomp::Version,
     policy::Policy,
 };
 
@@ -21,6 +22,18 @@ pub enum Runtime {
 pub struct Host {
     /// The runtime.
     pub runtime: Runtime,
+    /// Its libseccomp: names that this does not know are dropped.
+    pub libseccomp: Version,
+}
+
+impl Default for Host {
+    /// runc as Debian 12 has it.
+    fn default() -> Self {
+        Self {
+            runtime: Runtime::Runc,
+            libseccomp: Version::DEBIAN_12,
+        }
+    }
 }
 
 /// Why a runtime would not load a profile.

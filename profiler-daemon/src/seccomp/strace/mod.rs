@@ -172,7 +172,8 @@ fn finish(seen: Seen, mut findings: Findings) -> Reading<Policy> {
         (Abi::I386, Arch::X86),
     ] {
         if all.contains(&arch) {
-            names.extend(kernel_calls(abi).filter_map(|call| Some(numbers::name(call)?.to_owned())));
+            names
+                .extend(kernel_calls(abi).filter_map(|call| Some(numbers::name(call)?.to_owned())));
         }
     }
     findings.reading(policy(names, all))

@@ -108,7 +108,10 @@ impl List {
                 None => findings.warning(
                     word.place(),
                     "unknown-group",
-                    format!("systemd {} has no group {name} and passes it over", groups::VERSION),
+                    format!(
+                        "systemd {} has no group {name} and passes it over",
+                        groups::VERSION
+                    ),
                     "",
                 ),
             }
@@ -185,7 +188,10 @@ fn read_arches(
             None => findings.warning(
                 word.place(),
                 "unknown-architecture",
-                format!("systemd knows no architecture {:?} and passes it over", word.text),
+                format!(
+                    "systemd knows no architecture {:?} and passes it over",
+                    word.text
+                ),
                 "write native, x86-64, x86, x32, arm64 or arm",
             ),
         }

@@ -1,0 +1,167 @@
+//! From the command line to what decides how a profile is resolved and what it means.
+
+use std::collections::BTreeSet;
+
+use super::{
+    exit::{ExitStatus, Failure},
+    profile_args::{CircumstancesArgs, MeaningName, NativeArch, RuntimeName},
+};
+use crate::seccomp::{
+    arch::Arch,
+    docker::{
+        resolve::Circumstances,
+        vocabulary::{CAPABILITIES, DOCKER_CAPABILITIES},
+    },
+    libseccomp::Version,
+    meaning::{Host, Meaning, Runtime},
+    spelling::{choice, nearest},
+};
+
+/// What the command line says, in the words of the pure rooms.
+pub(super) fn circumstances(args: &CircumstancesArgs) -> Result<Circumstances, Failure> {
+    Ok(Circumstances {
+        capabilities: capabilities(&args.cap_add, &args.cap_drop)?,
+        arch: match args.arch {
+            Some(NativeArch::X86) => Arch::X86,
+            Some(NativeArch::Aarch64) => Arch::Aarch64,
+            Some(NativeArch::Arm) => Arch::Arm,
+            Some(NativeArch::X86_64) | None => Arch::X86_64,
+        },
+        kernel: match &args.kernel {
+            Some(text) => kernel(text).ok_or_else(|| {
+                bad(format!(
+                    "{text:?} is no kernel version: write its first two numbers, as in 6.1"
+                ))
+            })?,
+            None => this_kernel(),
+        },
+    })
+}
+
+/// The meaning that is asked for, under the runtime that is named.
+pub(super) fn meaning(name: MeaningName, args: &CircumstancesArgs) -> Result<Meaning, Failure> {
+    match name {
+        MeaningName::Exact => Ok(Meaning::Exact),
+        MeaningName::AsRunc => Ok(Meaning::AsRunc(host(args)?)),
+    }
+}
+
+/// What loads a profile.
+pub(super) fn host(args: &CircumstancesArgs) -> Result<Host, Failure> {
+    let libseccomp = match &args.libseccomp {
+        None => Host::default().libseccomp,
+        Some(text) => version(text).ok_or_else(|| {
+            bad(format!(
+                "{text:?} is no version of libseccomp: write three numbers, as in 2.5.4"
+            ))
+        })?,
+    };
+    Ok(Host {
+        runtime: match args.runtime {
+            Some(RuntimeName::Crun) => Runtime::Crun,
+            Some(RuntimeName::Runc) | None => Runtime::Runc,
+        },
+        libseccomp,
+    })
+}
+
+fn bad(message: String) -> Failure {
+    Failure::new(ExitStatus::BadInput, message)
+}
+
+fn capabilities(add: &[String], drop: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let mut held: BTreeSet<String> = DOCKER_CAPABILITIES.map(str::to_owned).into();
+    // As with Docker, --cap-drop ALL --cap-add X leaves X.
+    if drop.iter().any(|word| is_all(word)) {
+        held.clear();
+    }
+    for word in drop.iter().filter(|word| !is_all(word)) {
+        held.remove(capability(word)?);
+    }
+    if add.iter().any(|word| is_all(word)) {
+        held.extend(CAPABILITIES.map(str::to_owned));
+        for word in drop.iter().filter(|word| !is_all(word)) {
+            held.remove(capability(word)?);
+        }
+    }
+    for word in add.iter().filter(|word| !is_all(word)) {
+        held.insert(capability(word)?.to_owned());
+    }
+    Ok(held)
+}
+
+fn is_all(word: &str) -> bool {
+    word.eq_ignore_ascii_case("all")
+}
+
+/// `SYS_ADMIN`, `cap_sys_admin` and `CAP_SYS_ADMIN` are one.
+fn capability(word: &str) -> Result<&'static str, Failure> {
+    let upper = word.to_ascii_uppercase();
+    let full = if upper.starts_with("CAP_") {
+        upper
+    } else {
+        format!("CAP_{upper}")
+    };
+    CAPABILITIES
+        .into_iter()
+        .find(|known| *known == full)
+        .ok_or_else(|| {
+            let near = nearest(&full, CAPABILITIES);
+            let hint = if near.is_empty() {
+                "capabilities(7) lists them".to_owned()
+            } else {
+                format!("did you mean {}?", choice(&near))
+            };
+            bad(format!("no capability is called {word}; {hint}"))
+        })
+}
+
+/// `6.1` of `6.1.0-18-amd64`.
+fn kernel(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.split(|letter: char| !letter.is_ascii_digit());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn this_kernel() -> (u32, u32) {
+    let name = rustix::system::uname();
+    // A kernel that does not say its version is taken for a new one, as it can only be newer
+    // than what this was written for.
+    kernel(&name.release().to_string_lossy()).unwrap_or((u32::MAX, 0))
+}
+
+fn version(text: &str) -> Option<Version> {
+    let mut parts = text.splitn(3, '.').map(|part| part.parse().ok());
+    let (major, minor) = (parts.next()??, parts.next()??);
+    let patch = parts.next().unwrap_or(Some(0))?;
+    Some(Version::new(major, minor, patch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{capabilities, kernel, version};
+    use crate::seccomp::libseccomp::Version;
+
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn capabilities_are_added_and_dropped_as_docker_does() {
+        let held = |add: &[&str], drop: &[&str]| capabilities(&words(add), &words(drop)).unwrap();
+        assert_eq!(held(&[], &[]).len(), 14);
+        assert!(held(&["sys_admin"], &[]).contains("CAP_SYS_ADMIN"));
+        assert!(!held(&[], &["CAP_KILL"]).contains("CAP_KILL"));
+        assert_eq!(held(&["NET_RAW"], &["ALL"]).len(), 1);
+        assert_eq!(held(&["all"], &["bpf"]).len(), 40);
+        assert!(capabilities(&words(&["SYS_ADMN"]), &[]).is_err());
+    }
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(kernel("6.1.0-18-amd64"), Some((6, 1)));
+        assert_eq!(kernel("six"), None);
+        assert_eq!(version("2.5.4"), Some(Version::new(2, 5, 4)));
+        assert_eq!(version("2.6"), Some(Version::new(2, 6, 0)));
+        assert_eq!(version("2.6.1.rc"), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! `profilectl compile`: a profile as a filter for the kernel, proven to mean the same.
+
+use super::{
+    circumstances::{circumstances, meaning},
+    delivery::deliver_bytes,
+    exit::{ExitStatus, Failure},
+    findings,
+    operand::{Operand, load},
+    profile_args::{CompileArgs, FilterFormat},
+    terminal::Terminal,
+    wording::counted,
+};
+use crate::{
+    api::client::Client,
+    seccomp::{
+        compile,
+        diagram::{Diagrams, Node},
+        disassemble::disassemble,
+        finding::Level,
+        program::Program,
+        raw, symbolic,
+    },
+};
+
+pub(super) async fn run(
+    args: &CompileArgs,
+    client: &Client,
+    terminal: &Terminal,
+) -> Result<ExitStatus, Failure> {
+    let circumstances = circumstances(&args.circumstances)?;
+    let meaning = meaning(args.meaning, &args.circumstances)?;
+    let operand = load(&args.profile, client, circumstances.arch).await?;
+    let told = findings::lines(&operand.title, &operand.findings, Level::Warning);
+    if !told.is_empty() {
+        terminal.remark(told.trim_end());
+    }
+    let mut diagrams = Diagrams::new();
+    let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
+    let program = proven(&mut diagrams, root, &operand)?;
+    deliver_bytes(
+        &rendered(&program, args.format),
+        args.output.as_deref(),
+        terminal,
+    )?;
+    terminal.remark(&format!(
+        "{}: {}, proven to mean what the profile means for every call",
+        operand.title,
+        counted(
+            program.instructions().len() as u64,
+            "instruction",
+            "instructions"
+        )
+    ));
+    Ok(ExitStatus::Done)
+}
+
+/// A program that was read back and found to mean what it was made from, call for call.
+pub(super) fn proven(
+    diagrams: &mut Diagrams,
+    root: Node,
+    operand: &Operand,
+) -> Result<Program, Failure> {
+    let bad = |message: String| {
+        Failure::new(
+            ExitStatus::BadInput,
+            format!("{}: {message}", operand.title),
+        )
+    };
+    let program = compile::compile(diagrams, root).map_err(|error| {
+        bad(format!(
+            "it does not fit into a filter: {error}; leave out calls or conditions"
+        ))
+    })?;
+    match symbolic::diagram(diagrams, &program) {
+        Ok(again) if again == root => Ok(program),
+        _ => Err(Failure::new(
+            ExitStatus::Unreachable,
+            format!(
+                "{}: the compiled filter does not mean what the profile means; this is a defect \
+                 of profilectl, and nothing was written",
+                operand.title
+            ),
+        )),
+    }
+}
+
+/// A program in a form.
+pub(super) fn rendered(program: &Program, format: FilterFormat) -> Vec<u8> {
+    let list: Vec<raw::Raw> = program
+        .instructions()
+        .iter()
+        .map(|one| (one.code, one.jt, one.jf, one.k))
+        .collect();
+    match format {
+        FilterFormat::Text => disassemble(program).into_bytes(),
+        FilterFormat::Cbpf => program.to_bytes(),
+        FilterFormat::C => raw::print_array(&list).into_bytes(),
+        FilterFormat::Decimal => raw::print_decimal(&list).into_bytes(),
+    }
+}

@@ -1,0 +1,314 @@
+//! `profilectl diff`: how two profiles differ, by what they do and not by how they are written.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use serde_json::{Value, json};
+
+use super::{
+    args::Format,
+    circumstances::{circumstances, meaning},
+    exit::{ExitStatus, Failure},
+    findings,
+    operand::load,
+    policy_wording::{answer, call_line, cases, name},
+    printable::{printable, wrapped},
+    profile_args::DiffArgs,
+    table::WIDTH,
+    terminal::{Terminal, Tone},
+    wording::counted,
+};
+use crate::{
+    api::client::Client,
+    seccomp::{
+        action::Action,
+        arch::{Arch, X32_BIT},
+        diagram::Diagrams,
+        difference::{Difference, Direction, differences},
+        finding::Level,
+        summary::{Standing, arch_of, standing},
+    },
+};
+
+/// Numbers without a name that are listed one by one.
+const MOST_NAMELESS: u32 = 4;
+
+pub(super) async fn run(
+    args: &DiffArgs,
+    client: &Client,
+    terminal: &Terminal,
+) -> Result<ExitStatus, Failure> {
+    let circumstances = circumstances(&args.circumstances)?;
+    let meaning = meaning(args.meaning, &args.circumstances)?;
+    let mut diagrams = Diagrams::new();
+    let mut roots = Vec::new();
+    let mut titles = Vec::new();
+    for operand in [&args.before, &args.after] {
+        let operand = load(operand, client, circumstances.arch).await?;
+        let told = findings::lines(&operand.title, &operand.findings, Level::Warning);
+        if !told.is_empty() {
+            terminal.remark(told.trim_end());
+        }
+        roots.push(operand.diagram(&mut diagrams, &circumstances, meaning)?);
+        titles.push(operand.title);
+    }
+    let [before, after] = roots.as_slice() else {
+        return Ok(ExitStatus::Done);
+    };
+    let found = differences(&diagrams, *before, *after)
+        .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string()))?;
+    let lines = lines(&mut diagrams, &found)?;
+    match args.format {
+        Format::Json => terminal.print_json(&lines.iter().map(Line::value).collect::<Vec<_>>())?,
+        Format::Table if lines.is_empty() => {
+            terminal.remark(&format!(
+                "{} and {} do the same with every call",
+                printable(&args.before),
+                printable(&args.after)
+            ));
+        }
+        Format::Table => terminal.print(&text(&args.before, &args.after, &lines, *terminal))?,
+    }
+    Ok(if lines.is_empty() {
+        ExitStatus::Done
+    } else {
+        ExitStatus::Found
+    })
+}
+
+/// One call, or numbers without a name, on which the profiles differ.
+struct Line {
+    direction: Direction,
+    /// None for audit numbers that no table has.
+    arch: Option<Arch>,
+    first: u32,
+    last: u32,
+    before: Standing,
+    after: Standing,
+    witness: [u64; 6],
+    answered: Action,
+    answers: Action,
+}
+
+/// A line for each name, and for each range of numbers without one.
+fn lines(diagrams: &mut Diagrams, found: &[Difference]) -> Result<Vec<Line>, Failure> {
+    let undecided = |error: crate::seccomp::diagram::TooLarge| {
+        Failure::new(ExitStatus::BadInput, error.to_string())
+    };
+    let mut lines = Vec::new();
+    for one in found {
+        let before = standing(diagrams, one.before).map_err(undecided)?;
+        let after = standing(diagrams, one.after).map_err(undecided)?;
+        for (arch, first, last) in parts(one) {
+            lines.push(Line {
+                direction: one.direction,
+                arch,
+                first,
+                last,
+                before: before.clone(),
+                after: after.clone(),
+                witness: one.witness.args,
+                answered: one.answered,
+                answers: one.answers,
+            });
+        }
+    }
+    Ok(lines)
+}
+
+/// A difference by the names in it, and the numbers between them.
+fn parts(one: &Difference) -> Vec<(Option<Arch>, u32, u32)> {
+    let Some(arch) = arch_of(one.first_audit, one.first) else {
+        return vec![(None, one.first, one.last)];
+    };
+    if one.first_audit != one.last_audit {
+        return vec![(None, one.first, one.last)];
+    }
+    // x86_64's numbers and x32's share a range where both are treated alike.
+    if arch == Arch::X86_64 && one.last & X32_BIT != 0 && one.first < X32_BIT {
+        let halves = [(one.first, X32_BIT - 1), (X32_BIT, one.last)];
+        return halves
+            .into_iter()
+            .flat_map(|(first, last)| {
+                parts(&Difference {
+                    first,
+                    last,
+                    ..one.clone()
+                })
+            })
+            .collect();
+    }
+    let mut parts = Vec::new();
+    let mut from = Some(one.first);
+    for (nr, _) in arch.syscalls() {
+        if nr < one.first || nr > one.last {
+            continue;
+        }
+        if let Some(from) = from.filter(|from| *from < nr) {
+            nameless(arch, from, nr - 1, &mut parts);
+        }
+        parts.push((Some(arch), nr, nr));
+        from = nr.checked_add(1);
+    }
+    if let Some(from) = from.filter(|from| *from <= one.last) {
+        nameless(arch, from, one.last, &mut parts);
+    }
+    parts
+}
+
+fn nameless(arch: Arch, first: u32, last: u32, parts: &mut Vec<(Option<Arch>, u32, u32)>) {
+    if last - first < MOST_NAMELESS {
+        parts.extend((first..=last).map(|nr| (Some(arch), nr, nr)));
+    } else {
+        parts.push((Some(arch), first, last));
+    }
+}
+
+impl Line {
+    fn subject(&self) -> String {
+        match self.arch {
+            None if self.first == 0 && self.last == u32::MAX => {
+                "every call of other architectures".to_owned()
+            }
+            None => format!(
+                "numbers {} to {} of other architectures",
+                self.first, self.last
+            ),
+            Some(arch) if self.first == self.last => name(arch, self.first),
+            Some(arch) => {
+                let bit = if arch == Arch::X32 { X32_BIT } else { 0 };
+                format!(
+                    "{} numbers {} to {}, which have no name",
+                    arch.name(),
+                    self.first & !bit,
+                    self.last & !bit
+                )
+            }
+        }
+    }
+
+    fn is_conditional(&self) -> bool {
+        matches!(self.before, Standing::Conditional(_))
+            || matches!(self.after, Standing::Conditional(_))
+    }
+
+    fn value(&self) -> Value {
+        let side = |standing: &Standing| match standing {
+            Standing::Always(action) => Value::from(action.to_string()),
+            Standing::Conditional(list) => list
+                .iter()
+                .map(|case| {
+                    json!({
+                        "answer": case.action.to_string(),
+                        "when": case.when.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    })
+                })
+                .collect(),
+        };
+        let bit = if self.arch == Some(Arch::X32) {
+            X32_BIT
+        } else {
+            0
+        };
+        json!({
+            "change": word(self.direction),
+            "abi": self.arch.map(Arch::name),
+            "first": self.first & !bit,
+            "last": self.last & !bit,
+            "name": self.arch.filter(|_| self.first == self.last).and_then(|arch| arch.syscall(self.first)),
+            "before": side(&self.before),
+            "after": side(&self.after),
+            "witness": {
+                "args": self.witness,
+                "before": self.answered.to_string(),
+                "after": self.answers.to_string(),
+            },
+        })
+    }
+}
+
+const fn word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Loosened => "loosened",
+        Direction::Tightened => "tightened",
+        Direction::Both => "both",
+        Direction::Answer => "answer",
+    }
+}
+
+const fn heading(direction: Direction) -> (&'static str, Tone) {
+    match direction {
+        Direction::Loosened => ("loosened: lets through what was refused", Tone::Bad),
+        Direction::Tightened => ("tightened: refuses what was let through", Tone::Good),
+        Direction::Both => (
+            "both: lets through some of what was refused, and the reverse",
+            Tone::Doubtful,
+        ),
+        Direction::Answer => ("another answer: lets through the same", Tone::Heading),
+    }
+}
+
+fn text(before: &str, after: &str, lines: &[Line], terminal: Terminal) -> String {
+    let mut groups: BTreeMap<Direction, Vec<&Line>> = BTreeMap::new();
+    for line in lines {
+        groups.entry(line.direction).or_default().push(line);
+    }
+    let mut text = format!("{} → {}\n", printable(before), printable(after));
+    for (direction, lines) in groups {
+        let (title, tone) = heading(direction);
+        let count = counted(lines.len() as u64, "call", "calls");
+        let _ = writeln!(
+            text,
+            "\n{}",
+            terminal.tint(tone, &format!("{title} ({count})"))
+        );
+        // Calls that change alike are told together.
+        let mut alike: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for line in lines.iter().filter(|line| !line.is_conditional()) {
+            alike
+                .entry((short(&line.before), short(&line.after)))
+                .or_default()
+                .push(line.subject());
+        }
+        for ((before, after), mut subjects) in alike {
+            subjects.sort();
+            let _ = writeln!(text, "  {before} → {after}");
+            let _ = writeln!(text, "    {}", wrapped(&subjects.join(", "), 4, WIDTH));
+        }
+        for line in lines.iter().filter(|line| line.is_conditional()) {
+            text.push_str(&conditional(line));
+        }
+    }
+    text
+}
+
+fn short(standing: &Standing) -> String {
+    match standing {
+        Standing::Always(action) => answer(*action),
+        Standing::Conditional(_) => "by its arguments".to_owned(),
+    }
+}
+
+fn conditional(line: &Line) -> String {
+    let mut text = format!("  {}\n", line.subject());
+    for (side, standing) in [("before", &line.before), ("after", &line.after)] {
+        match standing {
+            Standing::Always(action) => {
+                let _ = writeln!(text, "    {side}: {}", answer(*action));
+            }
+            Standing::Conditional(list) => {
+                let _ = writeln!(text, "    {side}:");
+                text.push_str(&cases(list, "      "));
+            }
+        }
+    }
+    if let Some(arch) = line.arch {
+        let _ = writeln!(
+            text,
+            "    as in {}: {} → {}",
+            call_line(arch, line.first, Some(line.witness)),
+            answer(line.answered),
+            answer(line.answers)
+        );
+    }
+    text
+}

@@ -1,0 +1,268 @@
+//! What a person names as a profile: a file, standard input, a container, the filters loaded in
+//! one, an image, or a profile that everybody knows.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use super::exit::{ExitStatus, Failure};
+use crate::{
+    api::client::{Client, ClientError},
+    seccomp::{
+        action::Action,
+        arch::Arch,
+        diagram::{Diagrams, Node, TooLarge},
+        dialect::{Dialect, Document, read, recognise},
+        docker::{
+            self,
+            resolve::{Circumstances, Resolved, resolve},
+        },
+        finding::{Finding, Level, Reading},
+        meaning::{self, Meaning},
+        policy::Policy,
+        program::{Instruction, Program},
+        symbolic,
+    },
+};
+
+/// Bytes of a file that are read at most: no profile is near as large.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A profile, whatever it was named by.
+#[derive(Debug)]
+pub(super) struct Operand {
+    /// What to call it.
+    pub title: String,
+    /// What it says.
+    pub subject: Subject,
+    /// What there is to say about its text.
+    pub findings: Vec<Finding>,
+}
+
+/// What an operand says.
+#[derive(Debug)]
+pub(super) enum Subject {
+    /// A document.
+    Document(Document),
+    /// Filters in force together, the newest first.
+    Filters(Vec<Program>),
+    /// No filter.
+    Unconfined,
+}
+
+/// A text and what was read of it, which may be nothing.
+#[derive(Debug)]
+pub(super) struct Text {
+    /// What to call it.
+    pub title: String,
+    /// Its dialect.
+    pub dialect: Dialect,
+    /// What it says.
+    pub reading: Reading<Document>,
+}
+
+/// An operand, or the errors of its text.
+pub(super) async fn load(name: &str, client: &Client, native: Arch) -> Result<Operand, Failure> {
+    match name {
+        "docker-default" => Ok(known(
+            "docker-default",
+            Subject::Document(Document::Profile(docker::docker_default())),
+        )),
+        "unconfined" => Ok(known("unconfined", Subject::Unconfined)),
+        _ if is_file(name) => usable(text(name, None, native)?),
+        _ => match name.strip_prefix("active:") {
+            Some(container) => active(container, client).await,
+            None => recorded(name, client, native).await,
+        },
+    }
+}
+
+/// A file or standard input, read in a dialect or in that which it is recognised as.
+pub(super) fn text(name: &str, dialect: Option<Dialect>, native: Arch) -> Result<Text, Failure> {
+    let (title, bytes) = bytes(name)?;
+    let dialect = dialect.unwrap_or_else(|| recognise(&bytes));
+    Ok(Text {
+        title,
+        dialect,
+        reading: read(&bytes, dialect, native),
+    })
+}
+
+/// True if a name can only be a file's, or is one.
+pub(super) fn is_file(name: &str) -> bool {
+    name == "-" || name.contains('/') || Path::new(name).exists()
+}
+
+/// A text as an operand; its errors, if it says nothing.
+pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
+    let Text {
+        title,
+        reading: Reading { value, findings },
+        ..
+    } = text;
+    match value {
+        Some(document) => Ok(Operand {
+            title,
+            subject: Subject::Document(document),
+            findings,
+        }),
+        None => Err(Failure::new(
+            ExitStatus::BadInput,
+            super::findings::lines(&title, &findings, Level::Error)
+                .trim_end()
+                .to_owned(),
+        )),
+    }
+}
+
+fn known(title: &str, subject: Subject) -> Operand {
+    Operand {
+        title: title.to_owned(),
+        subject,
+        findings: Vec::new(),
+    }
+}
+
+fn bytes(name: &str) -> Result<(String, Vec<u8>), Failure> {
+    let failed = |title: &str, error: io::Error| {
+        Failure::new(
+            ExitStatus::BadInput,
+            format!("cannot read {title}: {error}"),
+        )
+    };
+    let (title, source): (&str, Box<dyn Read>) = if name == "-" {
+        ("standard input", Box::new(io::stdin()))
+    } else {
+        let file = File::open(name).map_err(|error| failed(name, error))?;
+        (name, Box::new(file))
+    };
+    let mut bytes = Vec::new();
+    source
+        .take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed(title, error))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Failure::new(
+            ExitStatus::BadInput,
+            format!("{title} is larger than 64 MiB, which no profile is"),
+        ));
+    }
+    Ok((title.to_owned(), bytes))
+}
+
+/// What the daemon would export.
+async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, Failure> {
+    let export = match name.strip_prefix("image:") {
+        Some(image) => client.export_image(image, false).await,
+        None => client.export(name, false).await,
+    };
+    let export = match export {
+        Ok(export) => export,
+        // A name without a slash may have been meant as a file's.
+        Err(ClientError::NotFound(message)) => {
+            return Err(Failure::new(
+                ExitStatus::NotFound,
+                format!("{message}; and there is no file called {name}"),
+            ));
+        }
+        Err(ClientError::Unreachable { socket, reason }) => {
+            let error = ClientError::Unreachable { socket, reason };
+            return Err(Failure::new(
+                ExitStatus::Unreachable,
+                format!("there is no file called {name}, and to ask for a container: {error}"),
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let bytes = serde_json::to_vec(&export.profile).unwrap_or_default();
+    usable(Text {
+        title: name.to_owned(),
+        dialect: Dialect::Docker,
+        reading: read(&bytes, Dialect::Docker, native),
+    })
+}
+
+/// The filters that were installed in a container, the newest first.
+async fn active(container: &str, client: &Client) -> Result<Operand, Failure> {
+    let mut programs = Vec::new();
+    for filter in client.filters(container).await? {
+        let instructions = filter.instructions.ok_or_else(|| {
+            Failure::new(
+                ExitStatus::NotFound,
+                format!(
+                    "no copy was kept of the filter {} of {container}: start it while profilerd runs",
+                    filter.hash
+                ),
+            )
+        })?;
+        let instructions = instructions
+            .into_iter()
+            .map(|(code, jt, jf, k)| Instruction { code, jt, jf, k })
+            .collect();
+        let program = Program::new(instructions).map_err(|error| {
+            Failure::new(
+                ExitStatus::Unreachable,
+                format!(
+                    "the copy of the filter {} is no filter: {error}",
+                    filter.hash
+                ),
+            )
+        })?;
+        programs.push(program);
+    }
+    programs.reverse();
+    Ok(known(
+        &format!("active:{container}"),
+        Subject::Filters(programs),
+    ))
+}
+
+impl Operand {
+    /// The policy that it comes to; none if it is no document of rules, or turns seccomp off.
+    pub(super) fn policy(&self, circumstances: &Circumstances) -> Result<Option<Policy>, Failure> {
+        match &self.subject {
+            Subject::Document(Document::Profile(profile)) => {
+                match resolve(profile, circumstances) {
+                    Ok(Resolved::Filter(filter)) => Ok(Some(filter.policy)),
+                    Ok(Resolved::Off) => Ok(None),
+                    Err(error) => Err(self.bad(&error.to_string())),
+                }
+            }
+            Subject::Document(Document::Policy(policy)) => Ok(Some(policy.clone())),
+            Subject::Document(Document::Program(_)) | Subject::Filters(_) | Subject::Unconfined => {
+                Ok(None)
+            }
+        }
+    }
+
+    /// Its meaning.
+    pub(super) fn diagram(
+        &self,
+        diagrams: &mut Diagrams,
+        circumstances: &Circumstances,
+        meaning: Meaning,
+    ) -> Result<Node, Failure> {
+        let undecided = |error: TooLarge| self.bad(&error.to_string());
+        if let Some(policy) = self.policy(circumstances)? {
+            return meaning::diagram(diagrams, &policy, meaning)
+                .map_err(|error| self.bad(&error.to_string()));
+        }
+        let programs = match &self.subject {
+            Subject::Document(Document::Program(program)) => std::slice::from_ref(program),
+            Subject::Filters(programs) => programs.as_slice(),
+            Subject::Document(_) | Subject::Unconfined => &[],
+        };
+        let mut whole = diagrams.answer(Action::Allow);
+        for program in programs.iter().rev() {
+            let one = symbolic::diagram(diagrams, program).map_err(undecided)?;
+            whole = diagrams.stack(one, whole).map_err(undecided)?;
+        }
+        Ok(whole)
+    }
+
+    fn bad(&self, message: &str) -> Failure {
+        Failure::new(ExitStatus::BadInput, format!("{}: {message}", self.title))
+    }
+}

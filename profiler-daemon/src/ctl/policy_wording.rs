@@ -1,0 +1,122 @@
+//! Calls, answers and cases of a policy in words for people.
+//!
+//! Pure: nothing here asks or prints.
+
+use std::fmt::Write as _;
+
+use super::{printable::wrapped, table::WIDTH, wording};
+use crate::{
+    profile::observation::RefusedWith,
+    seccomp::{action::Action, arch::Arch, summary::Case},
+};
+
+/// An answer: `allow`, `errno EPERM`, `kill process`.
+pub(super) fn answer(action: Action) -> String {
+    match action {
+        Action::Errno(0) => "errno 0, a pretence of success".to_owned(),
+        Action::Errno(errno) => {
+            let name = wording::refused_with(RefusedWith::Errno(errno));
+            if name.starts_with("errno") {
+                name
+            } else {
+                format!("errno {errno} ({name})")
+            }
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A call as C writes it: `socket(40, 1)`, with its ABI where that is not x86_64.
+pub(super) fn call_line(arch: Arch, nr: u32, arguments: Option<[u64; 6]>) -> String {
+    let name = name(arch, nr);
+    match arguments {
+        None => name,
+        Some(args) => {
+            let last = args.iter().rposition(|arg| *arg != 0).unwrap_or(0);
+            let shown: Vec<String> = args.iter().take(last + 1).map(|arg| value(*arg)).collect();
+            format!("{name}({})", shown.join(", "))
+        }
+    }
+}
+
+/// `openat`, `i386 socketcall`, `#999`.
+pub(super) fn name(arch: Arch, nr: u32) -> String {
+    let name = arch
+        .syscall(nr)
+        .map_or_else(|| format!("#{nr}"), str::to_owned);
+    if arch == Arch::X86_64 {
+        name
+    } else {
+        format!("{} {name}", arch.name())
+    }
+}
+
+/// Small numbers as people count, others as bits.
+fn value(number: u64) -> String {
+    if number < 4096 {
+        number.to_string()
+    } else {
+        format!("{number:#x}")
+    }
+}
+
+/// A number as a person writes it: decimal, hexadecimal or negative.
+pub(super) fn number(text: &str) -> Option<u64> {
+    if let Some(negative) = text.strip_prefix('-') {
+        let size = number(negative).filter(|_| !negative.starts_with('-'))?;
+        return (size <= 1 << 63).then(|| size.wrapping_neg());
+    }
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
+        None if !text.starts_with('+') => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// A line a case: `allow if a0 <= 39`.
+pub(super) fn cases(cases: &[Case], indent: &str) -> String {
+    let mut text = String::new();
+    for case in cases {
+        let when: Vec<String> = case.when.iter().map(ToString::to_string).collect();
+        let line = format!("{} if {}", answer(case.action), when.join(" and "));
+        let _ = writeln!(text, "{indent}{}", wrapped(&line, indent.len() + 4, WIDTH));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{answer, call_line, number};
+    use crate::seccomp::{action::Action, arch::Arch};
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        assert_eq!(number("40"), Some(40));
+        assert_eq!(number("0x100000028"), Some(0x1_0000_0028));
+        assert_eq!(number("-1"), Some(u64::MAX));
+        assert_eq!(number("-0x1"), Some(u64::MAX));
+        for bad in [
+            "",
+            "-",
+            "--1",
+            "+1",
+            "0x",
+            "0x+1",
+            "1e3",
+            "18446744073709551616",
+            "AF_INET",
+        ] {
+            assert_eq!(number(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn calls_and_answers_read_well() {
+        assert_eq!(
+            call_line(Arch::X86_64, 41, Some([40, 0x1000, 0, 0, 0, 0])),
+            "socket(40, 0x1000)"
+        );
+        assert_eq!(call_line(Arch::X86, 102, None), "i386 socketcall");
+        assert_eq!(answer(Action::Errno(38)), "errno 38 (ENOSYS)");
+    }
+}
