@@ -10,7 +10,7 @@ use super::{
     exit::{ExitStatus, Failure},
     findings,
     operand::load,
-    policy_wording::{answer, call_line, cases, name},
+    policy_wording::{answer, arguments, cases},
     printable::{printable, wrapped},
     profile_args::DiffArgs,
     table::WIDTH,
@@ -164,25 +164,26 @@ fn nameless(arch: Arch, first: u32, last: u32, parts: &mut Vec<(Option<Arch>, u3
 }
 
 impl Line {
+    /// What it is about, without its ABI.
     fn subject(&self) -> String {
         match self.arch {
-            None if self.first == 0 && self.last == u32::MAX => {
-                "every call of other architectures".to_owned()
-            }
-            None => format!(
-                "numbers {} to {} of other architectures",
-                self.first, self.last
+            Some(arch) if self.first == self.last => arch
+                .syscall(self.first)
+                .map_or_else(|| format!("#{}", self.bare(self.first)), str::to_owned),
+            _ if self.first == 0 && self.last == u32::MAX => "every call".to_owned(),
+            _ => format!(
+                "numbers {} to {}",
+                self.bare(self.first),
+                self.bare(self.last)
             ),
-            Some(arch) if self.first == self.last => name(arch, self.first),
-            Some(arch) => {
-                let bit = if arch == Arch::X32 { X32_BIT } else { 0 };
-                format!(
-                    "{} numbers {} to {}, which have no name",
-                    arch.name(),
-                    self.first & !bit,
-                    self.last & !bit
-                )
-            }
+        }
+    }
+
+    /// A number without the bit that marks it as x32's.
+    fn bare(&self, nr: u32) -> u32 {
+        match self.arch {
+            Some(Arch::X32) => nr & !X32_BIT,
+            _ => nr,
         }
     }
 
@@ -212,8 +213,8 @@ impl Line {
         json!({
             "change": word(self.direction),
             "abi": self.arch.map(Arch::name),
-            "first": self.first & !bit,
-            "last": self.last & !bit,
+            "first": self.bare(self.first),
+            "last": self.bare(self.last),
             "name": self.arch.filter(|_| self.first == self.last).and_then(|arch| arch.syscall(self.first)),
             "before": side(&self.before),
             "after": side(&self.after),
@@ -261,24 +262,64 @@ fn text(before: &str, after: &str, lines: &[Line], terminal: Terminal) -> String
             "\n{}",
             terminal.tint(tone, &format!("{title} ({count})"))
         );
-        // Calls that change alike are told together.
-        let mut alike: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        let mut alike: BTreeMap<(String, String), Vec<&Line>> = BTreeMap::new();
         for line in lines.iter().filter(|line| !line.is_conditional()) {
             alike
                 .entry((short(&line.before), short(&line.after)))
                 .or_default()
-                .push(line.subject());
+                .push(line);
         }
-        for ((before, after), mut subjects) in alike {
-            subjects.sort();
+        for ((before, after), lines) in alike {
             let _ = writeln!(text, "  {before} → {after}");
-            let _ = writeln!(text, "    {}", wrapped(&subjects.join(", "), 4, WIDTH));
+            for (abis, subjects) in by_abis(&lines) {
+                let list = format!("{abis}: {}", subjects.join(", "));
+                let _ = writeln!(text, "    {}", wrapped(&list, 6, WIDTH));
+            }
         }
+        // So are those of one name under several ABIs.
+        let mut alike: BTreeMap<(String, String), Vec<&Line>> = BTreeMap::new();
         for line in lines.iter().filter(|line| line.is_conditional()) {
-            text.push_str(&conditional(line));
+            alike
+                .entry((line.subject(), conditional(line)))
+                .or_default()
+                .push(line);
+        }
+        for ((subject, sides), lines) in alike {
+            let abis: Vec<String> = by_abis(&lines).into_keys().collect();
+            let _ = writeln!(text, "  {}: {subject}", abis.join(", "));
+            text.push_str(&sides);
+            if let Some(line) = lines.iter().find(|line| line.arch.is_some()) {
+                let _ = writeln!(
+                    text,
+                    "    as in {}({}): {} → {}",
+                    subject,
+                    arguments(line.witness),
+                    answer(line.answered),
+                    answer(line.answers)
+                );
+            }
         }
     }
     text
+}
+
+/// The subjects of lines that change alike, by the ABIs in which they do.
+fn by_abis(lines: &[&Line]) -> BTreeMap<String, Vec<String>> {
+    let mut arches: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    for line in lines {
+        arches
+            .entry(line.subject())
+            .or_default()
+            .push(line.arch.map_or("others", Arch::name));
+    }
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (subject, mut arches) in arches {
+        // x86_64 before x32 before i386.
+        arches.sort_unstable_by(|one, two| two.cmp(one));
+        let abis = arches.join(", ");
+        groups.entry(abis).or_default().push(subject);
+    }
+    groups
 }
 
 fn short(standing: &Standing) -> String {
@@ -289,7 +330,7 @@ fn short(standing: &Standing) -> String {
 }
 
 fn conditional(line: &Line) -> String {
-    let mut text = format!("  {}\n", line.subject());
+    let mut text = String::new();
     for (side, standing) in [("before", &line.before), ("after", &line.after)] {
         match standing {
             Standing::Always(action) => {
@@ -300,15 +341,6 @@ fn conditional(line: &Line) -> String {
                 text.push_str(&cases(list, "      "));
             }
         }
-    }
-    if let Some(arch) = line.arch {
-        let _ = writeln!(
-            text,
-            "    as in {}: {} → {}",
-            call_line(arch, line.first, Some(line.witness)),
-            answer(line.answered),
-            answer(line.answers)
-        );
     }
     text
 }

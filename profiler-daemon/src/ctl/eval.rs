@@ -19,7 +19,7 @@ use crate::{
     seccomp::{
         action::Action,
         arch::{Arch, X32_BIT},
-        diagram::{Diagrams, Node, Word},
+        diagram::{Diagrams, Node},
         evaluate::{CallData, passes_every_filter},
         names,
         summary::{Standing, standing},
@@ -40,8 +40,7 @@ pub(super) async fn run(
     let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
     let mut found = Vec::new();
     for (arch, nr) in calls {
-        let node = diagrams.select(root, Word::ARCH, arch.audit());
-        let node = diagrams.select(node, Word::NR, nr);
+        let node = diagrams.select_call(root, arch, nr);
         let verdict = verdict(&mut diagrams, node, arch, nr, arguments)?;
         found.push((arch, nr, verdict));
     }

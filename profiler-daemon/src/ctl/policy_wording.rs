@@ -27,20 +27,23 @@ pub(super) fn answer(action: Action) -> String {
 }
 
 /// A call as C writes it: `socket(40, 1)`, with its ABI where that is not x86_64.
-pub(super) fn call_line(arch: Arch, nr: u32, arguments: Option<[u64; 6]>) -> String {
+pub(super) fn call_line(arch: Arch, nr: u32, args: Option<[u64; 6]>) -> String {
     let name = name(arch, nr);
-    match arguments {
+    match args {
         None => name,
-        Some(args) => {
-            let last = args.iter().rposition(|arg| *arg != 0).unwrap_or(0);
-            let shown: Vec<String> = args.iter().take(last + 1).map(|arg| value(*arg)).collect();
-            format!("{name}({})", shown.join(", "))
-        }
+        Some(args) => format!("{name}({})", arguments(args)),
     }
 }
 
+/// Arguments as C writes them, without zeros at the end.
+pub(super) fn arguments(args: [u64; 6]) -> String {
+    let last = args.iter().rposition(|arg| *arg != 0).unwrap_or(0);
+    let shown: Vec<String> = args.iter().take(last + 1).map(|arg| value(*arg)).collect();
+    shown.join(", ")
+}
+
 /// `openat`, `i386 socketcall`, `#999`.
-pub(super) fn name(arch: Arch, nr: u32) -> String {
+fn name(arch: Arch, nr: u32) -> String {
     let name = arch
         .syscall(nr)
         .map_or_else(|| format!("#{nr}"), str::to_owned);

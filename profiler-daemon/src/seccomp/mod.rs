@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod arch;
+pub mod bitmap;
 pub mod compile;
 pub mod condition;
 pub mod diagram;

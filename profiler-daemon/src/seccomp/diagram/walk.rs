@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::{Diagrams, Node, Word};
-use crate::seccomp::{action::Action, evaluate::CallData};
+use crate::seccomp::{action::Action, arch::Arch, evaluate::CallData};
 
 /// Some bits that are read together: one word, or both halves of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +89,13 @@ impl Diagrams {
             };
         }
         node
+    }
+
+    /// What is left when the architecture and the number are known.
+    #[must_use]
+    pub fn select_call(&self, node: Node, arch: Arch, nr: u32) -> Node {
+        let node = self.select(node, Word::ARCH, arch.audit());
+        self.select(node, Word::NR, nr)
     }
 
     /// The answer to one call.
