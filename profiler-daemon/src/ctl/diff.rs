@@ -205,11 +205,6 @@ impl Line {
                 })
                 .collect(),
         };
-        let bit = if self.arch == Some(Arch::X32) {
-            X32_BIT
-        } else {
-            0
-        };
         json!({
             "change": word(self.direction),
             "abi": self.arch.map(Arch::name),

@@ -14,8 +14,6 @@ pub(super) enum Width {
     /// hold is greater than every argument. Only −1 and its like, written with 64 bits, are meant
     /// as 32-bit numbers.
     Low,
-    /// The low word with the low word of the constant, as libseccomp does on 32-bit architectures.
-    Truncated,
 }
 
 /// Where a condition holds.
@@ -33,7 +31,6 @@ pub(super) fn holds(
     match width {
         Width::Whole => whole(diagrams, condition),
         Width::Low => low(diagrams, condition),
-        Width::Truncated => truncated(diagrams, condition),
     }
 }
 
@@ -120,16 +117,4 @@ fn low(diagrams: &mut Diagrams, condition: Condition) -> Result<Node, TooLarge> 
             None => Ok(Node::TRUE),
         },
     }
-}
-
-fn truncated(diagrams: &mut Diagrams, condition: Condition) -> Result<Node, TooLarge> {
-    let narrow = |value: u64| value & u64::from(u32::MAX);
-    low(
-        diagrams,
-        Condition {
-            value: narrow(condition.value),
-            value_two: narrow(condition.value_two),
-            ..condition
-        },
-    )
 }

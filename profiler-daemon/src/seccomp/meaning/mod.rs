@@ -7,6 +7,7 @@ pub mod as_runc;
 mod comparison;
 pub mod exact;
 mod layout;
+pub mod libseccomp_tree;
 
 use super::{
     diagram::{Diagrams, Node, TooLarge},
