@@ -7,7 +7,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::profile_args::{CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs};
+use super::profile_args::{CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect};
 
 /// Where `--help` lists what every verb takes.
 const GLOBAL: &str = "Global options";
@@ -103,15 +103,6 @@ pub enum Format {
     Json,
 }
 
-/// The dialect of a written profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// For `docker run --security-opt seccomp=FILE`, and podman
-    Docker,
-    /// For `linux.seccomp` in an OCI bundle's config.json
-    Oci,
-}
-
 /// `list`
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -156,7 +147,7 @@ pub struct ExportArgs {
     pub output: Option<PathBuf>,
     /// The dialect
     #[arg(long, value_enum, default_value = "docker")]
-    pub format: ExportFormat,
+    pub format: WrittenDialect,
     /// Allow the calls that were refused so far, too
     #[arg(long)]
     pub include_refused: bool,
@@ -192,7 +183,7 @@ pub struct RecordArgs {
     pub output: Option<PathBuf>,
     /// The dialect
     #[arg(long, value_enum, default_value = "docker")]
-    pub format: ExportFormat,
+    pub format: WrittenDialect,
     /// The command and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,

@@ -1,10 +1,14 @@
 //! `profilectl export`: a profile as a file, and what it holds in a sentence.
 
 use super::{
-    args::{ExportArgs, ExportFormat},
-    delivery::deliver,
+    args::ExportArgs,
+    circumstances::circumstances,
+    convert::written,
+    delivery::deliver_bytes,
     exit::{ExitStatus, Failure},
+    operand,
     printable::wrapped,
+    profile_args::{CircumstancesArgs, WrittenDialect},
     show::shortfalls,
     table::WIDTH,
     terminal::{Terminal, json},
@@ -15,7 +19,7 @@ use crate::{
         client::{Client, ClientError},
         protocol::{Detail, Export},
     },
-    seccomp::{docker, oci},
+    seccomp::{arch::Arch, printed::Leaning},
 };
 
 /// Refused calls that the summary names.
@@ -34,31 +38,27 @@ pub(super) async fn run(
         ));
         return Ok(ExitStatus::Incomplete);
     }
-    let text = render(&export, args.format)?;
-    deliver(&text, args.output.as_deref(), terminal)?;
+    let bytes = render(&title, &export, args.format, terminal)?;
+    deliver_bytes(&bytes, args.output.as_deref(), terminal)?;
     let left_out = left_out(&export, client).await;
     terminal.remark(&summary(&title, &export, &left_out));
     Ok(ExitStatus::Done)
 }
 
-/// The profile as text in the dialect asked for.
-pub(super) fn render(export: &Export, format: ExportFormat) -> Result<String, Failure> {
-    match format {
-        ExportFormat::Docker => json(&export.profile),
-        ExportFormat::Oci => {
-            let refused = |why: String| Failure::new(ExitStatus::BadInput, why);
-            let reading = docker::read(export.profile.to_string().as_bytes());
-            let profile = reading.value.ok_or_else(|| {
-                let why = reading.findings.into_iter().map(|finding| finding.what);
-                refused(format!(
-                    "the daemon's profile is malformed: {}",
-                    why.collect::<Vec<_>>().join("; ")
-                ))
-            })?;
-            let profile = oci::value(&profile).map_err(|error| refused(error.to_string()))?;
-            json(&profile)
-        }
+/// The profile in the dialect asked for. Where that has no words for what a profile refuses, it
+/// says what lets the container run, and a remark says what it lets through besides.
+pub(super) fn render(
+    title: &str,
+    export: &Export,
+    dialect: WrittenDialect,
+    terminal: &Terminal,
+) -> Result<Vec<u8>, Failure> {
+    if dialect == WrittenDialect::Docker {
+        return Ok(json(&export.profile)?.into_bytes());
     }
+    let operand = operand::exported(title, &export.profile, Arch::X86_64)?;
+    let circumstances = circumstances(&CircumstancesArgs::default())?;
+    written(&operand, &circumstances, dialect, Leaning::Looser, terminal)
 }
 
 /// What `export C` or `export image:REF` means, and what to call it.

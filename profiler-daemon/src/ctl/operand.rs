@@ -57,8 +57,6 @@ pub(super) enum Subject {
 pub(super) struct Text {
     /// What to call it.
     pub title: String,
-    /// Its dialect.
-    pub dialect: Dialect,
     /// What it says.
     pub reading: Reading<Document>,
 }
@@ -85,7 +83,6 @@ pub(super) fn text(name: &str, dialect: Option<Dialect>, native: Arch) -> Result
     let dialect = dialect.unwrap_or_else(|| recognise(&bytes));
     Ok(Text {
         title,
-        dialect,
         reading: read(&bytes, dialect, native),
     })
 }
@@ -176,11 +173,18 @@ async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, 
         }
         Err(error) => return Err(error.into()),
     };
-    let bytes = serde_json::to_vec(&export.profile).unwrap_or_default();
+    exported(name, &export.profile, native)
+}
+
+/// A profile as the daemon sends it.
+pub(super) fn exported(
+    title: &str,
+    profile: &serde_json::Value,
+    native: Arch,
+) -> Result<Operand, Failure> {
     usable(Text {
-        title: name.to_owned(),
-        dialect: Dialect::Docker,
-        reading: read(&bytes, Dialect::Docker, native),
+        title: title.to_owned(),
+        reading: read(profile.to_string().as_bytes(), Dialect::Docker, native),
     })
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     args::{Color, RecordArgs},
-    delivery::deliver,
+    delivery::deliver_bytes,
     exit::{ExitStatus, Failure},
     export::render,
     show::shortfalls,
@@ -56,8 +56,11 @@ fn perform(args: &RecordArgs, terminal: &Terminal) -> Result<ExitStatus, Failure
         .block_on(recorder::record(&args.command, stdout))
         .map_err(|error| Failure::new(status_of(&error), error.to_string()))?;
     let export = export(&recorded);
-    let text = render(&export, args.format)?;
-    deliver(&text, args.output.as_deref(), terminal)?;
+    let title = args.command.first().map_or_else(String::new, |command| {
+        command.to_string_lossy().into_owned()
+    });
+    let bytes = render(&title, &export, args.format, terminal)?;
+    deliver_bytes(&bytes, args.output.as_deref(), terminal)?;
     terminal.remark(&summary(args, &recorded, &export));
     Ok(ended(&recorded))
 }
