@@ -12,30 +12,30 @@ use profiler_daemon::seccomp::{
 };
 
 /// A small generator of random numbers (xorshift64*), the same on every machine.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() >> 33) as usize % bound
     }
 
-    pub fn of<T: Copy>(&mut self, list: &[T]) -> T {
+    pub(crate) fn of<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.below(list.len())]
     }
 
     /// Around 0, 2^31, 2^32 and 2^63, and now and then anything.
-    pub fn constant(&mut self) -> u64 {
+    pub(crate) fn constant(&mut self) -> u64 {
         let edge = self.of(&[0_u64, 1 << 31, 1 << 32, 1 << 63, 0xffff_ffff_8000_0000]);
         match self.below(10) {
             0 => self.next(),
@@ -47,7 +47,7 @@ impl Random {
 }
 
 /// The default action and those of rules.
-pub const ACTIONS: [Action; 8] = [
+pub(crate) const ACTIONS: [Action; 8] = [
     Action::KillProcess,
     Action::KillThread,
     Action::Trap(0),
@@ -59,7 +59,7 @@ pub const ACTIONS: [Action; 8] = [
 ];
 
 /// One to six rules for a name, each with up to three conditions.
-pub fn rules(random: &mut Random, name: &str) -> Vec<Rule> {
+pub(crate) fn rules(random: &mut Random, name: &str) -> Vec<Rule> {
     let palette: Vec<u64> = (0..3).map(|_| random.constant()).collect();
     (0..=random.below(6))
         .map(|_| {
@@ -93,7 +93,7 @@ pub fn rules(random: &mut Random, name: &str) -> Vec<Rule> {
 }
 
 /// Arguments at and beside the constants of a call's rules, in both halves.
-pub fn arguments(random: &mut Random, rules: &[Rule]) -> [u64; 6] {
+pub(crate) fn arguments(random: &mut Random, rules: &[Rule]) -> [u64; 6] {
     let conditions: Vec<&Condition> = rules.iter().flat_map(|rule| &rule.conditions).collect();
     std::array::from_fn(|index| {
         let own: Vec<u64> = conditions
@@ -117,7 +117,7 @@ pub fn arguments(random: &mut Random, rules: &[Rule]) -> [u64; 6] {
 }
 
 /// What a policy says of a call of one of its architectures: the reference.
-pub fn meant(policy: &Policy, arch: Arch, name: &str, call: &CallData) -> Action {
+pub(crate) fn meant(policy: &Policy, arch: Arch, name: &str, call: &CallData) -> Action {
     let holds = |condition: &Condition| {
         let (mut argument, mut value, mut two) = (
             call.args[usize::from(condition.index)],
