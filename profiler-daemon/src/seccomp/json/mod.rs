@@ -122,6 +122,15 @@ fn ungrammatical(text: &[u8], error: &serde_json::Error) -> Finding {
             format!("this is not JSON: {message}"),
             "JSON has no comments; a rule may have a \"comment\" field",
         ),
+        Some(end @ (b'}' | b']')) if message.starts_with("key") || message.starts_with("trail") => {
+            (
+                format!(
+                    "this is not JSON: there is a comma before {}",
+                    char::from(*end)
+                ),
+                "remove the comma",
+            )
+        }
         _ => (format!("this is not JSON: {message}"), ""),
     };
     refused("not-json", Place::of(text, offset), what, mend)
