@@ -26,22 +26,22 @@ const KERNEL: (u32, u32) = (6, 18);
 /// Calls without which starts of one kind fail, each time. Measured with runc 1.1.5 and 1.3.6 by
 /// leaving out one at a time; of crun as its code tells.
 struct Start {
-    /// Who fails, and when.
-    who: &'static str,
-    /// A name that `profile::baseline` knows the runtime by.
+    /// The runtime, by a name that `profile::baseline` knows.
     runtime: &'static str,
+    /// What it cannot do, and when.
+    fails: &'static str,
     required: &'static [&'static str],
 }
 
 const STARTS: [Start; 4] = [
     Start {
-        who: "runc cannot start a container, with no-new-privileges or without",
         runtime: "runc",
+        fails: "cannot start a container, with no-new-privileges or without",
         required: &["close", "fstatfs", "getdents64", "openat", "write"],
     },
     Start {
-        who: "runc cannot start a container without no-new-privileges",
         runtime: "runc",
+        fails: "cannot start a container without no-new-privileges",
         required: &[
             "capget",
             "capset",
@@ -58,13 +58,13 @@ const STARTS: [Start; 4] = [
         ],
     },
     Start {
-        who: "runc since 1.2.8 and 1.3.3 cannot start a container",
         runtime: "runc",
+        fails: "since 1.2.8 and 1.3.3 cannot start a container",
         required: &["statx"],
     },
     Start {
-        who: "crun cannot start a container without no-new-privileges",
         runtime: "crun",
+        fails: "cannot start a container without no-new-privileges",
         required: &["capset", "prctl", "read", "setresgid", "setresuid"],
     },
 ];
@@ -122,8 +122,9 @@ pub(super) fn check(profile: &Profile, findings: &mut Findings) {
             findings.add(Level::Warning, "cannot-start", place, || {
                 (
                     format!(
-                        "under this {}, for it needs {}",
-                        start.who,
+                        "under this {} {}: it needs {}",
+                        start.runtime,
+                        start.fails,
                         missing.join(" ")
                     ),
                     "allow what is refused".to_owned(),
