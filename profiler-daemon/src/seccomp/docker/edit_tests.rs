@@ -60,7 +60,8 @@ fn everywhere(profile: &Profile) -> Vec<BTreeMap<String, Vec<policy::Rule>>> {
             for name in &rule.names {
                 let rule = policy::Rule {
                     names: Vec::new(),
-                    ..rule.clone()
+                    action: rule.action,
+                    conditions: rule.conditions.clone(),
                 };
                 by_name.entry(name.clone()).or_default().push(rule);
             }

@@ -239,7 +239,11 @@ impl<'p> Verdicts<'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seccomp::names;
+    use crate::seccomp::{
+        condition::{Condition, Operator},
+        names,
+        policy::Rule,
+    };
 
     #[test]
     fn what_a_start_cannot_do_without_is_in_the_baseline() {
@@ -258,5 +262,43 @@ mod tests {
         }
         assert!(TOLERATED.into_iter().all(names::is_known));
         assert!(TOLERATED.is_sorted());
+    }
+
+    #[test]
+    fn the_first_rule_without_conditions_counts_and_else_the_mildest() {
+        let rule = |name: &str, action, conditional: bool| Rule {
+            names: vec![name.to_owned()],
+            action,
+            conditions: vec![
+                Condition {
+                    index: 0,
+                    operator: Operator::Equal,
+                    value: 0,
+                    value_two: 0
+                };
+                usize::from(conditional)
+            ],
+        };
+        let errno = Action::Errno(38);
+        let policy = Policy {
+            default: Action::KillThread,
+            native: Arch::X86_64,
+            arches: vec![Arch::X86_64],
+            rules: vec![
+                rule("read", Action::Allow, true),
+                rule("read", errno, true),
+                rule("write", Action::Allow, true),
+                rule("write", errno, false),
+                rule("write", Action::Allow, false),
+                rule("close", Action::KillThread, false),
+                rule("close", Action::Notify, false),
+            ],
+        };
+        let verdicts = Verdicts::of(&policy);
+        assert_eq!(verdicts.verdict("read"), Action::Allow);
+        assert_eq!(verdicts.verdict("write"), errno);
+        assert_eq!(verdicts.verdict("close"), Action::Notify);
+        assert!(verdicts.kills("open") && !verdicts.kills("write"));
+        assert!(verdicts.refuses("write") && !verdicts.refuses("close"));
     }
 }
