@@ -5,10 +5,14 @@
 
 mod across;
 mod arguments;
+mod multiplexed;
+mod probes;
 mod rule;
 mod start;
+mod verdicts;
 mod whole;
 
+use self::verdicts::Verdicts;
 use super::{
     arch::Arch,
     docker::Profile,
@@ -54,7 +58,11 @@ pub fn check(profile: &Profile, facts: &Facts<'_>) -> Vec<Finding> {
         arguments::check(profile, rule, facts, &mut findings);
     }
     across::check(profile, &mut findings);
-    start::check(profile, &mut findings);
+    multiplexed::check(profile, &mut findings);
+    if let Some(verdicts) = Verdicts::of(profile) {
+        start::check(profile, &verdicts, &mut findings);
+        probes::check(profile, &verdicts, &mut findings);
+    }
     findings.into_list()
 }
 

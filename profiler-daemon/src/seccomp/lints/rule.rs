@@ -1,5 +1,7 @@
 //! Traps of one rule but for its conditions on arguments.
 
+use std::collections::BTreeSet;
+
 use super::Facts;
 use crate::seccomp::{
     docker::{ActionName, Rule},
@@ -31,6 +33,7 @@ pub(super) fn check(rule: &Rule, facts: &Facts<'_>, findings: &mut Findings) {
             )
         });
     }
+    never_there(rule, findings);
     errno(
         &rule.action,
         rule.errno_ret.as_ref(),
@@ -62,6 +65,37 @@ pub(super) fn check(rule: &Rule, facts: &Facts<'_>, findings: &mut Findings) {
             });
         }
     }
+}
+
+/// What includes a rule must not exclude it too.
+fn never_there(rule: &Rule, findings: &mut Findings) {
+    let (includes, excludes) = (&rule.includes, &rule.excludes);
+    let excluded: BTreeSet<&str> = excludes.caps.iter().map(|cap| cap.as_str()).collect();
+    let cap = includes
+        .caps
+        .iter()
+        .find(|cap| excluded.contains(cap.as_str()));
+    let excluded: BTreeSet<&str> = excludes.arches.iter().map(|arch| arch.as_str()).collect();
+    let on_no_arch = !includes.arches.is_empty()
+        && includes
+            .arches
+            .iter()
+            .all(|arch| excluded.contains(arch.as_str()));
+    let in_no_kernel = match (&includes.min_kernel, &excludes.min_kernel) {
+        (Some(least), Some(most)) => least.value >= most.value,
+        _ => false,
+    };
+    if cap.is_none() && !on_no_arch && !in_no_kernel {
+        return;
+    }
+    let place = cap.map_or(rule.begins.place, |cap| cap.place);
+    findings.add(Level::Warning, "never-there", place, || {
+        (
+            "what \"includes\" asks for \"excludes\" rules out: the rule is there for no container"
+                .to_owned(),
+            "remove one of the two, or the rule".to_owned(),
+        )
+    });
 }
 
 /// Traps of an errno and the action that it goes with; `fields` are its two fields' names.
