@@ -12,7 +12,7 @@ use crate::seccomp::{
 
 const I386: &str = "SCMP_ARCH_X86";
 
-const BY_SOCKETCALL: [&str; 19] = [
+const BY_SOCKETCALL: [&str; 20] = [
     "accept",
     "accept4",
     "bind",
@@ -32,6 +32,7 @@ const BY_SOCKETCALL: [&str; 19] = [
     "setsockopt",
     "shutdown",
     "socket",
+    "socketpair",
 ];
 
 const BY_IPC: [&str; 12] = [
