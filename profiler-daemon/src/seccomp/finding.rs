@@ -77,6 +77,9 @@ pub struct Reading<T> {
 /// How many findings about one text are worth telling.
 const MOST: usize = 500;
 
+/// The code of the finding that says how many are not told; it comes last.
+pub(in crate::seccomp) const LEFT_OUT: &str = "more-findings";
+
 /// Collects findings while a text is read, up to a limit, so that a long bad text costs neither
 /// memory nor time.
 #[derive(Debug, Default)]
@@ -127,7 +130,7 @@ impl Findings {
                     Level::Warning
                 },
                 place: None,
-                code: "more-findings",
+                code: LEFT_OUT,
                 what: format!("{} more findings are left out", self.left_out),
                 mend: "mend these first".to_owned(),
             });

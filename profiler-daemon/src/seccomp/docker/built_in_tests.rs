@@ -33,7 +33,8 @@ fn meaning(
             let rules = by_name.entry(name.clone()).or_default();
             let rule = Rule {
                 names: Vec::new(),
-                ..rule.clone()
+                action: rule.action,
+                conditions: rule.conditions.clone(),
             };
             if !rules.contains(&rule) {
                 rules.push(rule);

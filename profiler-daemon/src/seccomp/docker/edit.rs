@@ -6,7 +6,10 @@
 use std::collections::BTreeSet;
 
 use super::{ActionName, Argument, Profile, Rule};
-use crate::seccomp::{condition::Condition, names};
+use crate::seccomp::{
+    condition::{Condition, Operator},
+    names,
+};
 
 /// What is wanted of a profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,71 @@ pub struct Allowed {
     pub conditions: Vec<Condition>,
 }
 
+impl Allowed {
+    /// Reads `chmod`, `socket:0==40`, `clone:0&0x7e020000==0`, `ioctl:1==0x5401:2!=0`: a name, and
+    /// conditions that must all hold. Numbers are decimal or, with `0x`, hexadecimal.
+    ///
+    /// # Errors
+    /// A condition is none. The name is not looked at.
+    pub fn parse(text: &str) -> Result<Self, EditError> {
+        let mut parts = text.split(':');
+        let name = parts.next().unwrap_or_default().to_owned();
+        let conditions: Vec<Condition> = parts
+            .map(|part| condition(part).ok_or_else(|| EditError::Condition(part.to_owned())))
+            .collect::<Result<_, _>>()?;
+        let indices: BTreeSet<u8> = conditions.iter().map(|one| one.index).collect();
+        if indices.len() < conditions.len() {
+            return Err(EditError::OneArgumentTwice(name));
+        }
+        Ok(Self { name, conditions })
+    }
+}
+
+/// Longer ones first, of those that begin alike.
+const OPERATORS: [(&str, Operator); 6] = [
+    ("==", Operator::Equal),
+    ("!=", Operator::NotEqual),
+    ("<=", Operator::LessOrEqual),
+    (">=", Operator::GreaterOrEqual),
+    ("<", Operator::Less),
+    (">", Operator::Greater),
+];
+
+fn condition(text: &str) -> Option<Condition> {
+    let (argument, operator, number) = OPERATORS.into_iter().find_map(|(sign, operator)| {
+        let (argument, number) = text.split_once(sign)?;
+        Some((argument, operator, number))
+    })?;
+    let number = whole(number)?;
+    let (index, operator, value, value_two) = match argument.split_once('&') {
+        Some((index, mask)) if operator == Operator::Equal => {
+            (index, Operator::MaskedEqual, whole(mask)?, number)
+        }
+        Some(_) => return None,
+        None => (argument, operator, number, 0),
+    };
+    let index = whole(index).and_then(|index| u8::try_from(index).ok())?;
+    (index <= Condition::MAX_INDEX).then_some(Condition {
+        index,
+        operator,
+        value,
+        value_two,
+    })
+}
+
+fn whole(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text, 10),
+    };
+    // Rust would take a sign.
+    if !digits.starts_with(|first: char| first.is_ascii_hexdigit()) {
+        return None;
+    }
+    u64::from_str_radix(digits, radix).ok()
+}
+
 /// Why a profile is left as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
@@ -37,6 +105,18 @@ pub enum EditError {
         /// What may have been meant.
         suggestion: String,
     },
+    /// What follows a name is no condition.
+    #[error(
+        "\"{0}\" is no condition; write an argument from 0 to 5, ==, !=, <, <=, > or >= and a \
+         number, as in socket:0==40, or a mask too, as in clone:0&0x7e020000==0"
+    )]
+    Condition(String),
+    /// Runtimes would let the call through if any of them held.
+    #[error(
+        "two conditions on one argument of \"{0}\": runtimes would take either; allow each by \
+         itself if that is meant"
+    )]
+    OneArgumentTwice(String),
     /// A name to allow and to deny.
     #[error("\"{0}\" cannot be both allowed and denied")]
     Both(String),

@@ -6,7 +6,6 @@ use super::*;
 use crate::seccomp::{
     action::Action,
     arch::Arch,
-    condition::Operator,
     docker::{
         docker_default, read,
         resolve::{Circumstances, Resolved, resolve},
@@ -60,7 +59,8 @@ fn everywhere(profile: &Profile) -> Vec<BTreeMap<String, Vec<policy::Rule>>> {
             for name in &rule.names {
                 let rule = policy::Rule {
                     names: Vec::new(),
-                    ..rule.clone()
+                    action: rule.action,
+                    conditions: rule.conditions.clone(),
                 };
                 by_name.entry(name.clone()).or_default().push(rule);
             }
@@ -189,4 +189,54 @@ fn a_wrong_name_changes_nothing() {
         edit(&docker_default(), &both),
         Err(EditError::Both("read".to_owned()))
     );
+}
+
+#[test]
+fn what_is_allowed_is_read_with_its_conditions() {
+    let shown = |text: &str| {
+        Allowed::parse(text).map(|allowed| {
+            let conditions = allowed.conditions.iter().map(ToString::to_string);
+            format!(
+                "{}: {}",
+                allowed.name,
+                conditions.collect::<Vec<_>>().join(", ")
+            )
+        })
+    };
+    for (text, read) in [
+        ("chmod", "chmod: "),
+        ("socket:0==40", "socket: a0 == 0x28"),
+        ("clone:0&0x7e020000==0", "clone: a0 & 0x7e020000 == 0x0"),
+        (
+            "ioctl:1>=0x5401:2!=0:3<9",
+            "ioctl: a1 >= 0x5401, a2 != 0x0, a3 < 0x9",
+        ),
+        ("f:0<=1", "f: a0 <= 0x1"),
+        ("f:5 > 18446744073709551615", "f: a5 > 0xffffffffffffffff"),
+    ] {
+        assert_eq!(shown(text).as_deref(), Ok(read));
+    }
+    for text in [
+        "f:",
+        "f:0",
+        "f:0==",
+        "f:6==1",
+        "f:0=1",
+        "f:0==-1",
+        "f:0==+1",
+        "f:0==1.5",
+        "f:x==1",
+        "f:0&1!=1",
+        "f:0==0x",
+        "f:0==18446744073709551616",
+        "f:256==0",
+        "f:0==1:",
+    ] {
+        assert!(
+            matches!(shown(text), Err(EditError::Condition(_))),
+            "{text}"
+        );
+    }
+    let twice = EditError::OneArgumentTwice("f".to_owned());
+    assert_eq!(shown("f:0>1:0<9"), Err(twice));
 }

@@ -236,6 +236,21 @@ fn unknown(
     });
 }
 
+/// What may have been meant of a list of words, or all of them. Their common beginning may have
+/// been left out.
+pub(in crate::seccomp) fn suggested(wrong: &str, all: &[&str]) -> String {
+    let end = format!("_{}", wrong.to_ascii_uppercase());
+    let near = match all.iter().find(|word| word.ends_with(&end)) {
+        Some(meant) => vec![*meant],
+        None => nearest(wrong, all.iter().copied()),
+    };
+    if near.is_empty() {
+        format!("write {}", choice(all))
+    } else {
+        format!("did you mean {}?", choice(&near))
+    }
+}
+
 /// A word of the text as a finding quotes it.
 pub(in crate::seccomp) fn shortened(word: &str) -> String {
     const MOST: usize = 64;

@@ -26,7 +26,7 @@ pub(super) use self::{
     print::indented,
     read::{Dialect, read_object},
 };
-use super::placed::Placed;
+use super::{placed::Placed, policy::Policy};
 
 /// A whole profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,4 +59,36 @@ pub struct ArchMapping {
     pub architecture: Placed<String>,
     /// Others whose calls are judged on it.
     pub sub_architectures: Vec<Placed<String>>,
+}
+
+impl From<&Policy> for Profile {
+    /// The document that resolves to this policy under all circumstances on its machine. Data of
+    /// `SCMP_ACT_TRAP`, for which there is no field, is lost.
+    fn from(policy: &Policy) -> Self {
+        let (default, errno) = ActionName::of(policy.default);
+        let rules = policy.rules.iter().map(|rule| {
+            let (action, errno) = ActionName::of(rule.action);
+            Rule {
+                errno_ret: errno.map(Placed::from),
+                args: rule
+                    .conditions
+                    .iter()
+                    .copied()
+                    .map(Argument::from)
+                    .collect(),
+                ..Rule::of(action, rule.names.iter().cloned())
+            }
+        });
+        Self {
+            default_action: Some(default.into()),
+            default_errno_ret: errno.map(Placed::from),
+            architectures: policy
+                .arches
+                .iter()
+                .map(|arch| arch.scmp().into())
+                .collect(),
+            syscalls: rules.collect(),
+            ..Self::default()
+        }
+    }
 }

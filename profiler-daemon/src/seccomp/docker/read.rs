@@ -6,7 +6,7 @@
 
 use super::{
     ActionName, ArchMapping, Argument, Conditions, KernelVersion, Profile, Rule,
-    fields::{Fields, members, shortened},
+    fields::{Fields, members, shortened, suggested},
     words,
 };
 use crate::seccomp::{
@@ -14,7 +14,6 @@ use crate::seccomp::{
     finding::{Findings, Level, Reading},
     json::{self, Member, Node, Value},
     placed::Placed,
-    spelling::{choice, nearest},
 };
 
 /// Whose fields are known.
@@ -159,20 +158,22 @@ impl Reader {
         let errno_ret = fields.number("errnoRet", found);
         let errno = fields.text("errno", found);
         let comment = fields.text("comment", found).unwrap_or_default().value;
-        let action = match fields.text("action", found) {
-            Some(word) => self.action(&word),
-            None => {
-                found.add(Level::Error, "no-action", Some(node.place), || {
-                    (
-                        "the rule has no action; runc says \"string  is not a valid action for \
-                         seccomp\""
-                            .to_owned(),
-                        "add \"action\": \"SCMP_ACT_ALLOW\"".to_owned(),
-                    )
-                });
-                None
-            }
-        };
+        let word = fields.text("action", found);
+        // One of a wrong type was told already.
+        let unsaid = fields
+            .get("action")
+            .is_none_or(|node| node.value == Value::String("".into()));
+        if unsaid {
+            found.add(Level::Error, "no-action", Some(node.place), || {
+                (
+                    "the rule has no action; runc says \"string  is not a valid action for \
+                     seccomp\""
+                        .to_owned(),
+                    "add \"action\": \"SCMP_ACT_ALLOW\"".to_owned(),
+                )
+            });
+        }
+        let action = word.and_then(|word| self.action(&word));
         let arguments = fields.list("args", &mut self.findings).unwrap_or_default();
         let mut args = Vec::new();
         for argument in arguments {
@@ -265,15 +266,12 @@ impl Reader {
                 fields.string("minKernel", found);
                 return None;
             };
-            match KernelVersion::parse(text) {
+            match KernelVersion::parse(&shortened(text)) {
                 Ok(version) => Some(Placed::at(version, node.place)),
                 Err(sentence) => {
                     found.add(Level::Error, "bad-kernel-version", Some(node.place), || {
                         let mend = "write the first two numbers of a version: \"4.8\"";
-                        (
-                            format!("Docker says \"{}\"", shortened(&sentence)),
-                            mend.to_owned(),
-                        )
+                        (format!("Docker says \"{sentence}\""), mend.to_owned())
                     });
                     None
                 }
@@ -297,12 +295,7 @@ impl Reader {
     ) -> Option<T> {
         if value.is_none() {
             self.findings.add(Level::Error, code, word.place, || {
-                let near = nearest(word, all.iter().copied());
-                let mend = if near.is_empty() {
-                    format!("write {}", choice(all))
-                } else {
-                    format!("did you mean {}?", choice(&near))
-                };
+                let mend = suggested(word, all);
                 let quoted = shortened(word);
                 (
                     format!(

@@ -148,7 +148,7 @@ fn argument() -> impl Strategy<Value = Argument> {
     (
         0u8..6,
         any::<u64>(),
-        any::<u64>(),
+        prop_oneof![0u64..3, any::<u64>()],
         proptest::sample::select(Operator::ALL.to_vec()),
     )
         .prop_map(|(index, value, value_two, operator)| {

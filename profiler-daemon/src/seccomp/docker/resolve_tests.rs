@@ -181,6 +181,28 @@ fn actions_take_their_errnos_and_flags_are_passed_on() {
     assert_eq!(resolved(empty, &[], Arch::X86_64, (6, 18)).flags, None);
 }
 
+#[test]
+fn a_policy_written_down_resolves_to_itself() {
+    for arch in [Arch::X86_64, Arch::Aarch64] {
+        let usual = Circumstances::usual(arch, (6, 18));
+        let Ok(Resolved::Filter(filter)) = resolve(&docker_default(), &usual) else {
+            panic!("it resolves");
+        };
+        let mut policy = filter.policy;
+        policy.default = Action::Trace(38);
+        let none = Circumstances {
+            capabilities: BTreeSet::new(),
+            arch,
+            kernel: (3, 10),
+        };
+        let again = resolve(&Profile::from(&policy), &none);
+        let Ok(Resolved::Filter(again)) = again else {
+            panic!("{again:?}");
+        };
+        assert_eq!(again.policy, policy);
+    }
+}
+
 proptest! {
     /// A capability more never takes an allowed name of the default away, but for what clone's
     /// rules trade.

@@ -5,14 +5,13 @@
 
 use super::{
     Conditions, Profile,
-    fields::shortened,
+    fields::{shortened, suggested},
     vocabulary::{ARCH_NATIVE, BIG_ENDIAN, CAPABILITIES, FLAGS, NATIVE_ARCHES, arch_words},
 };
 use crate::seccomp::{
     finding::{Findings, Level},
     names,
     placed::Placed,
-    spelling::{choice, nearest},
 };
 
 /// Adds what there is to say of a profile's words.
@@ -36,7 +35,7 @@ pub(super) fn check(profile: &Profile, findings: &mut Findings) {
                         "there is no flag \"{quoted}\"; runc says \"seccomp flag {quoted} is not \
                          known to runc\""
                     ),
-                    suggested(flag, &FLAGS, "write"),
+                    suggested(flag, &FLAGS),
                 )
             });
         }
@@ -47,15 +46,6 @@ pub(super) fn check(profile: &Profile, findings: &mut Findings) {
         }
         conditions(&rule.includes, "includes", findings);
         conditions(&rule.excludes, "excludes", findings);
-    }
-}
-
-fn suggested(word: &str, all: &[&'static str], otherwise: &str) -> String {
-    let near = nearest(word, all.iter().copied());
-    if near.is_empty() {
-        format!("{otherwise} {}", choice(all))
-    } else {
-        format!("did you mean {}?", choice(&near))
     }
 }
 
@@ -98,17 +88,17 @@ fn arch(word: &Placed<String>, findings: &mut Findings) {
     }
     findings.add(Level::Error, "unknown-arch", word.place, || {
         let quoted = shortened(word);
-        let prefixed = format!("SCMP_ARCH_{}", quoted.to_ascii_uppercase());
-        let near = nearest(&prefixed, arch_words());
-        let near = match nearest(word, arch_words()) {
-            own if own.is_empty() => near,
-            own => own,
+        let bare = quoted.to_ascii_lowercase();
+        let alias = match bare.strip_prefix("scmp_arch_").unwrap_or(&bare) {
+            "amd64" => Some("SCMP_ARCH_X86_64"),
+            "arm64" => Some("SCMP_ARCH_AARCH64"),
+            "i386" | "386" => Some("SCMP_ARCH_X86"),
+            _ => None,
         };
-        let mend = if near.is_empty() {
-            "write SCMP_ARCH_X86_64, SCMP_ARCH_AARCH64 or another of the OCI specification's"
-                .to_owned()
-        } else {
-            format!("did you mean {}?", choice(&near))
+        let known: Vec<&str> = arch_words().filter(|known| *known != ARCH_NATIVE).collect();
+        let mend = match alias {
+            Some(alias) => format!("did you mean {alias}?"),
+            None => suggested(word, &known),
         };
         (
             format!(
@@ -140,10 +130,11 @@ fn conditions(conditions: &Conditions, field: &str, findings: &mut Findings) {
     for cap in &conditions.caps {
         if !CAPABILITIES.contains(&cap.as_str()) {
             findings.add(Level::Warning, "unknown-capability", cap.place, || {
-                let prefixed = format!("CAP_{}", cap.to_ascii_uppercase());
-                let mend = match CAPABILITIES.iter().find(|known| **known == prefixed) {
-                    Some(meant) => format!("did you mean {meant}?"),
-                    None => suggested(cap, &CAPABILITIES, "look it up in capabilities(7), not"),
+                let near = suggested(cap, &CAPABILITIES);
+                let mend = if near.starts_with("write") {
+                    "see capabilities(7)".to_owned()
+                } else {
+                    near
                 };
                 (
                     format!(
@@ -181,10 +172,10 @@ fn conditions(conditions: &Conditions, field: &str, findings: &mut Findings) {
                 .to_ascii_lowercase()
                 .as_str()
             {
-                "x32" | "x86_64" | "x86-64" => "write amd64".to_owned(),
+                "x32" | "x86_64" => "write amd64".to_owned(),
                 "aarch64" => "write arm64".to_owned(),
                 "i386" | "386" | "i686" => "write x86".to_owned(),
-                _ => suggested(arch, &NATIVE_ARCHES, "write"),
+                _ => suggested(arch, &NATIVE_ARCHES),
             };
             (what, meant)
         });

@@ -17,8 +17,9 @@ use super::finding::{Finding, Level, Place};
 /// configuration eight.
 pub const MOST_DEPTH: usize = 64;
 
-/// Longest text that is read, in bytes. The longest profiles known have 60 thousand.
-pub const MOST_BYTES: usize = 4 << 20;
+/// Longest text that is read, in bytes. The longest profiles known have 60 thousand; the worst text
+/// of this length takes some 130 MB to read.
+pub const MOST_BYTES: usize = 1 << 20;
 
 /// Reads a text.
 ///
@@ -122,6 +123,15 @@ fn ungrammatical(text: &[u8], error: &serde_json::Error) -> Finding {
             format!("this is not JSON: {message}"),
             "JSON has no comments; a rule may have a \"comment\" field",
         ),
+        Some(end @ (b'}' | b']')) if message.starts_with("key") || message.starts_with("trail") => {
+            (
+                format!(
+                    "this is not JSON: there is a comma before {}",
+                    char::from(*end)
+                ),
+                "remove the comma",
+            )
+        }
         _ => (format!("this is not JSON: {message}"), ""),
     };
     refused("not-json", Place::of(text, offset), what, mend)
