@@ -14,7 +14,7 @@ pub(super) struct Line<'a> {
     pub(super) text: &'a str,
 }
 
-impl<'a> Line<'a> {
+impl Line<'_> {
     /// The place of a part of this line. A part of something else counts as the line's beginning.
     pub(super) fn place(self, part: &str) -> Place {
         let before = (part.as_ptr() as usize)
@@ -35,16 +35,6 @@ impl<'a> Line<'a> {
             line: self.number,
             column: 1,
         }
-    }
-
-    /// The same line, only this part of it still to be read.
-    pub(super) const fn number(self) -> u32 {
-        self.number
-    }
-
-    /// Its words.
-    pub(super) fn words(self) -> impl Iterator<Item = &'a str> {
-        self.text.split_ascii_whitespace()
     }
 }
 
@@ -197,7 +187,7 @@ mod tests {
         let lines = lines("a\r\nwört two\n\n".as_bytes(), &mut findings);
         let texts: Vec<&str> = lines.iter().map(|line| line.text).collect();
         assert_eq!(texts, ["a", "wört two", ""]);
-        let two = lines[1].words().nth(1).unwrap();
+        let two = lines[1].text.split(' ').nth(1).unwrap();
         assert_eq!(lines[1].place(two).to_string(), "2:6");
         assert_eq!(lines[1].place("elsewhere").line, 2);
     }

@@ -71,7 +71,8 @@ fn without_decorations(mut text: &str) -> &str {
         };
         let time = word
             .bytes()
-            .all(|byte| byte.is_ascii_digit() || b".:+()".contains(&byte));
+            .all(|byte| byte.is_ascii_digit() || b".:+()".contains(&byte))
+            && !word.starts_with("+++");
         if time {
             text = rest.trim_start();
             continue;

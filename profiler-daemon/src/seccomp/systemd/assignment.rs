@@ -116,11 +116,10 @@ fn assignment<'a>(key: Key, place: Place, parts: &[(Line<'a>, &'a str)]) -> Assi
             part = rest;
         }
         words.extend(part.split_ascii_whitespace().map(|word| Word {
-            text: word.trim_matches(['"', '\'']),
+            text: word,
             line: *line,
         }));
     }
-    words.retain(|word| !word.text.is_empty());
     Assignment {
         key,
         inverted,

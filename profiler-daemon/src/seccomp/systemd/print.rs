@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{
-    action::Action,
+    action::{Action, EPERM},
     finding::Reading,
     policy::Policy,
     printed::{self, Leaning, wrapped},
@@ -49,7 +49,16 @@ pub fn print(policy: &Policy, leaning: Leaning) -> Reading<String> {
             }
         }
     }
-    if let Some(otherwise) = refusal(policy.default, "the default", &mut findings) {
+    if let Some(mut otherwise) = refusal(policy.default, "the default", &mut findings) {
+        if otherwise == Refusal::Errno(0) {
+            findings.warning(
+                None,
+                "action-lost",
+                "systemd takes no errno 0 as default: it is EPERM here",
+                "",
+            );
+            otherwise = Refusal::Errno(EPERM);
+        }
         text.push_str(&format!("SystemCallErrorNumber={}\n", said(otherwise)));
         text.push_str(&allow_list(&allowed, &refused, &mut findings));
     }
@@ -125,7 +134,6 @@ fn refusal(action: Action, what: &str, findings: &mut Findings) -> Option<Refusa
     let refusal = match action {
         Action::Allow | Action::Log => return None,
         Action::KillProcess | Action::KillThread | Action::Trap(_) => Refusal::Kill,
-        Action::Errno(0) => Refusal::Errno(super::super::action::EPERM),
         Action::Errno(errno) => Refusal::Errno(errno.min(errno::MAX)),
         Action::Notify | Action::Trace(_) => Refusal::Errno(ENOSYS),
     };
