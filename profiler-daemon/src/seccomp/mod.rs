@@ -18,3 +18,6 @@ pub mod spo;
 pub mod strace;
 pub mod systemd;
 mod text;
+
+#[cfg(test)]
+mod any_policy;

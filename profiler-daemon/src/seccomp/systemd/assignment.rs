@@ -143,6 +143,8 @@ fn report_no_assignment(line: Line<'_>, text: &str, findings: &mut Findings) {
 
 /// Other settings are no concern of a filter's, unless their name looks like one of the four.
 fn report_near(line: Line<'_>, name: &str, findings: &mut Findings) {
+    /// As many letters as `sys` lacks of `system`.
+    const NEAR: usize = 3;
     const NAMES: [&str; 4] = [
         "SystemCallFilter",
         "SystemCallErrorNumber",
@@ -154,7 +156,7 @@ fn report_near(line: Line<'_>, name: &str, findings: &mut Findings) {
     }
     let near = NAMES
         .into_iter()
-        .find(|known| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()) <= 2);
+        .find(|known| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()) <= NEAR);
     if let Some(near) = near {
         findings.warning(
             line.place(name),
