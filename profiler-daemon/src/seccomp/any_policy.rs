@@ -13,8 +13,18 @@ use super::{
 /// Names that meet in one policy: few, so that rules do meet; some of one architecture only, some in
 /// systemd's `@default`, one that nobody knows.
 pub(super) const NAMES: [&str; 12] = [
-    "read", "write", "execve", "socket", "clone3", "mount", "mmap2", "getpid", "futex", "_llseek",
-    "prctl", "no_such_call",
+    "read",
+    "write",
+    "execve",
+    "socket",
+    "clone3",
+    "mount",
+    "mmap2",
+    "getpid",
+    "futex",
+    "_llseek",
+    "prctl",
+    "no_such_call",
 ];
 
 pub(super) fn action() -> impl Strategy<Value = Action> {
@@ -115,12 +125,14 @@ pub(super) fn is_no_looser(one: &Policy, other: &Policy, arguments: [u64; 6]) ->
             .into_iter()
             .any(Action::lets_through)
     };
-    [Arch::X86_64, Arch::X86, Arch::X32].into_iter().all(|arch| {
-        NAMES
-            .into_iter()
-            .filter(|name| arch.number(name).is_some())
-            .all(|name| !lets_through(one, arch, name) || lets_through(other, arch, name))
-    })
+    [Arch::X86_64, Arch::X86, Arch::X32]
+        .into_iter()
+        .all(|arch| {
+            NAMES
+                .into_iter()
+                .filter(|name| arch.number(name).is_some())
+                .all(|name| !lets_through(one, arch, name) || lets_through(other, arch, name))
+        })
 }
 
 pub(super) fn arguments() -> impl Strategy<Value = [u64; 6]> {
@@ -140,7 +152,10 @@ pub(super) fn reads_back(
     let again = print(&policy);
     assert_eq!(again.value.as_deref(), Some(text), "{:?}", again.findings);
     assert!(
-        again.findings.iter().all(|finding| finding.level > Level::Warning),
+        again
+            .findings
+            .iter()
+            .all(|finding| finding.level > Level::Warning),
         "{text}{:?}",
         again.findings
     );

@@ -48,7 +48,9 @@ pub(super) fn report_unknown(name: &str, line: Line<'_>, findings: &mut Findings
         .has_room()
         .then(|| suggestion(name))
         .flatten()
-        .map_or_else(String::new, |near| format!("write {near}, if that is meant"));
+        .map_or_else(String::new, |near| {
+            format!("write {near}, if that is meant")
+        });
     findings.warning(
         line.place(name),
         "unknown-call",

@@ -92,7 +92,9 @@ fn check_length(length: usize, findings: &mut Findings) {
         findings.error(
             None,
             "program-too-long",
-            format!("{length} instructions are more than the {MAX_INSTRUCTIONS} that the kernel takes"),
+            format!(
+                "{length} instructions are more than the {MAX_INSTRUCTIONS} that the kernel takes"
+            ),
             "",
         );
     }
@@ -112,7 +114,13 @@ fn read_decimal(lines: &[Line<'_>], findings: &mut Findings) -> Vec<Raw> {
             announced = Some(count);
             continue;
         }
-        push(piece.split_ascii_whitespace(), piece, line, &mut program, findings);
+        push(
+            piece.split_ascii_whitespace(),
+            piece,
+            line,
+            &mut program,
+            findings,
+        );
     }
     if let Some(count) = announced
         && count != program.len()

@@ -21,7 +21,11 @@ fn every_form_says_the_same() {
         "{ 0x20, 0, 0, 0x00000004 },\n{ 0x15, 0, 1, 0xc000003e },\n{ 0x6, 0, 0, 0x7fff0000 },\n{ 0x6, 0, 0, 0x00000000 },\n",
         "struct sock_filter f[] = {\n{ 0x20, 0, 0, 4 }, { 21, 0, 1, 0xc000003e },\n{6,0,0,0x7fff0000},{6,0,0,0}};\n",
     ] {
-        assert_eq!(read_text(text.as_bytes()).value.as_deref(), Some(&PROGRAM[..]), "{text}");
+        assert_eq!(
+            read_text(text.as_bytes()).value.as_deref(),
+            Some(&PROGRAM[..]),
+            "{text}"
+        );
     }
 }
 
@@ -42,7 +46,11 @@ fn what_is_no_program_is_told_with_its_place() {
         assert_eq!(reading.value, None, "{text}");
         let finding = reading.findings.iter().find(|finding| finding.code == code);
         let finding = finding.unwrap_or_else(|| panic!("{text}: {:?}", reading.findings));
-        assert_eq!(finding.place.map(|place| place.to_string()).as_deref(), place, "{text}");
+        assert_eq!(
+            finding.place.map(|place| place.to_string()).as_deref(),
+            place,
+            "{text}"
+        );
     }
     assert_eq!(read_bytes(&[0; 12]).value, None);
     assert_eq!(read_bytes(&[]).value, None);

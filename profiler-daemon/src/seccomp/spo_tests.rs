@@ -40,12 +40,22 @@ fn a_profile_has_the_operators_fields() {
 fn what_can_not_be_said_is_told() {
     let code = |default, name| {
         let printed = print(&policy(default, "read"), name);
-        (printed.value.is_some(), printed.findings.first().map(|finding| finding.code))
+        (
+            printed.value.is_some(),
+            printed.findings.first().map(|finding| finding.code),
+        )
     };
-    assert_eq!(code(Action::Errno(38), "a"), (true, Some("default-errno-lost")));
+    assert_eq!(
+        code(Action::Errno(38), "a"),
+        (true, Some("default-errno-lost"))
+    );
     assert_eq!(code(Action::Trap(1), "a"), (true, Some("action-lost")));
     for name in ["", "A", "-a", "a-", "a..b", "a b", &"a".repeat(254)] {
-        assert_eq!(code(Action::Allow, name), (false, Some("bad-name")), "{name}");
+        assert_eq!(
+            code(Action::Allow, name),
+            (false, Some("bad-name")),
+            "{name}"
+        );
     }
 }
 

@@ -9,7 +9,9 @@ pub mod v2;
 mod v2_line;
 mod v2_print;
 
-use super::{arch::Arch, finding::Reading, policy::Policy, text::Findings, text::Line, text::lines};
+use super::{
+    arch::Arch, finding::Reading, policy::Policy, text::Findings, text::Line, text::lines,
+};
 
 /// The greatest errno that libseccomp takes in a rule.
 const MAX_ERRNO: u16 = 4094;
@@ -43,10 +45,7 @@ pub fn arches(native: Arch) -> Vec<Arch> {
 }
 
 /// The version, and the lines from the policy line on: blank lines before that are passed over.
-fn version<'a, 'b>(
-    lines: &'b [Line<'a>],
-    findings: &mut Findings,
-) -> Option<(u8, &'b [Line<'a>])> {
+fn version<'a, 'b>(lines: &'b [Line<'a>], findings: &mut Findings) -> Option<(u8, &'b [Line<'a>])> {
     let Some(first) = lines.iter().position(|line| !line.text.trim().is_empty()) else {
         findings.error(
             None,

@@ -15,7 +15,11 @@ fn codes(text: &str) -> (bool, Vec<&'static str>) {
     let reading = read(text.as_bytes(), Arch::X86_64);
     (
         reading.value.is_some(),
-        reading.findings.iter().map(|finding| finding.code).collect(),
+        reading
+            .findings
+            .iter()
+            .map(|finding| finding.code)
+            .collect(),
     )
 }
 
@@ -65,7 +69,10 @@ fn lines_that_lxc_refuses_are_errors() {
     ] {
         let (read, codes) = codes(text);
         assert_eq!(read, code.is_empty(), "{text:?}");
-        assert!(code.is_empty() || codes.contains(&code), "{text:?}: {codes:?}");
+        assert!(
+            code.is_empty() || codes.contains(&code),
+            "{text:?}: {codes:?}"
+        );
     }
 }
 
@@ -119,11 +126,23 @@ fn sections_of_this_machine_do_not_narrow() {
 
 #[test]
 fn version_1_has_numbers_and_whatever_stands_behind_them() {
-    let reading = read(b"1\n\nwhitelist\n0 read\n 1\n59\n0\n9999\n-3\n", Arch::X86_64);
-    let codes: Vec<_> = reading.findings.iter().map(|finding| finding.code).collect();
+    let reading = read(
+        b"1\n\nwhitelist\n0 read\n 1\n59\n0\n9999\n-3\n",
+        Arch::X86_64,
+    );
+    let codes: Vec<_> = reading
+        .findings
+        .iter()
+        .map(|finding| finding.code)
+        .collect();
     assert_eq!(
         codes,
-        ["whitelist", "ignored-text", "no-such-number", "no-such-number"]
+        [
+            "whitelist",
+            "ignored-text",
+            "no-such-number",
+            "no-such-number"
+        ]
     );
     let policy = reading.value.unwrap();
     assert_eq!(policy.default, Action::KillThread);
@@ -148,8 +167,24 @@ fn an_architecture_too_many_is_refused_unless_leaning_to_the_looser_side() {
 }
 
 const PIECES: &[&str] = &[
-    "1\n", "2\n", "allowlist", "denylist", " errno 1", " kill", " trap", " notify", " allow", "read",
-    "socket", "[all]", "[x86]", "[arm]", "reject_force_umount", " [0,1,==]", " [1,2,&=,3]", "#",
+    "1\n",
+    "2\n",
+    "allowlist",
+    "denylist",
+    " errno 1",
+    " kill",
+    " trap",
+    " notify",
+    " allow",
+    "read",
+    "socket",
+    "[all]",
+    "[x86]",
+    "[arm]",
+    "reject_force_umount",
+    " [0,1,==]",
+    " [1,2,&=,3]",
+    "#",
 ];
 
 proptest! {

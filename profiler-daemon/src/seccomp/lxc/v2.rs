@@ -139,7 +139,12 @@ fn read_rules(lines: &[Line<'_>], usual: Action, policy: &mut Policy, findings: 
 fn add(rule: Rule, policy: &mut Policy, line: &Line<'_>, findings: &mut Findings) {
     if let Some(last) = policy.rules.last_mut() {
         if *last == rule {
-            findings.note(line.start(), "said-twice", "the line above says the same", "");
+            findings.note(
+                line.start(),
+                "said-twice",
+                "the line above says the same",
+                "",
+            );
             return;
         }
         if last.action == rule.action && last.conditions == rule.conditions {

@@ -154,11 +154,7 @@ fn read_errno(line: Line<'_>, rest: &str, findings: &mut Findings) -> Option<Act
 }
 
 /// The conditions. LXC cuts the whole line at each `]`, so that every piece must have a `[`.
-fn read_conditions(
-    line: Line<'_>,
-    rest: &str,
-    findings: &mut Findings,
-) -> Option<Vec<Condition>> {
+fn read_conditions(line: Line<'_>, rest: &str, findings: &mut Findings) -> Option<Vec<Condition>> {
     /// LXC looks at no more.
     const MOST: usize = 6;
     let mut conditions: Vec<Condition> = Vec::new();

@@ -151,12 +151,17 @@ fn conditional(rules: &[&Rule], default: Action) -> Option<Vec<(Action, String)>
         return None;
     }
     let mut said: Vec<(Action, String)> = Vec::new();
-    for rule in rules.iter().filter(|rule| !rule.conditions.iter().any(never_holds)) {
+    for rule in rules
+        .iter()
+        .filter(|rule| !rule.conditions.iter().any(never_holds))
+    {
         let mut indices: Vec<u8> = rule.conditions.iter().map(|one| one.index).collect();
         indices.sort_unstable();
         indices.dedup();
         if indices.len() < rule.conditions.len()
-            || indices.last().is_some_and(|last| *last > Condition::MAX_INDEX)
+            || indices
+                .last()
+                .is_some_and(|last| *last > Condition::MAX_INDEX)
         {
             return None;
         }

@@ -119,9 +119,8 @@ impl Seen {
             return;
         }
         // In a file (-o) strace 6.1 does not say in which mode a process runs.
-        let untold = arch == Arch::X86_64
-            && arch.number(name).is_none()
-            && Arch::X86.number(name).is_some();
+        let untold =
+            arch == Arch::X86_64 && arch.number(name).is_none() && Arch::X86.number(name).is_some();
         if untold && self.arches.insert(Arch::X86) {
             findings.note(
                 line.start(),
@@ -192,7 +191,8 @@ fn finish(seen: Seen, mut findings: Findings) -> Reading<Policy> {
         (Abi::I386, Arch::X86),
     ] {
         if all.contains(&arch) {
-            names.extend(kernel_calls(abi).filter_map(|call| Some(numbers::name(call)?.to_owned())));
+            names
+                .extend(kernel_calls(abi).filter_map(|call| Some(numbers::name(call)?.to_owned())));
         }
     }
     findings.reading(policy(names, all))

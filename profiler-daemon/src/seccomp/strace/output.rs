@@ -172,7 +172,13 @@ mod tests {
         ] {
             assert_eq!(event(line).1, Event::Nothing, "{line}");
         }
-        for line in ["hello", "Hello (world)", "syscall_0xzz(1)", "<... x", "a b(c)"] {
+        for line in [
+            "hello",
+            "Hello (world)",
+            "syscall_0xzz(1)",
+            "<... x",
+            "a b(c)",
+        ] {
             assert_eq!(event(line).1, Event::Unknown, "{line}");
         }
     }

@@ -32,7 +32,13 @@ pub(super) fn mode(line: &str) -> Option<Arch> {
 /// True for the line that names the columns.
 pub(super) fn is_header(line: &str) -> bool {
     const OTHERS: [&str; 7] = [
-        "time", "seconds", "usecs/call", "calls", "errors", "shortest", "longest",
+        "time",
+        "seconds",
+        "usecs/call",
+        "calls",
+        "errors",
+        "shortest",
+        "longest",
     ];
     let mut words = 0;
     let mut names = 0;
@@ -86,9 +92,15 @@ mod tests {
         let name = "  0.12    0.000012           3         4         1 openat";
         assert_eq!(row(name), Row::Call("openat"));
         assert_eq!(row("openat  4 0.1"), Row::Call("openat"));
-        assert_eq!(row("   nan    0.000000           0         4           close"), Row::Call("close"));
+        assert_eq!(
+            row("   nan    0.000000           0         4           close"),
+            Row::Call("close")
+        );
         assert_eq!(row("------ ----------- ---------"), Row::Rule);
-        assert_eq!(row("100.00    0.000357           4        76        22 total"), Row::Total);
+        assert_eq!(
+            row("100.00    0.000357           4        76        22 total"),
+            Row::Total
+        );
         assert_eq!(row("total 76"), Row::Total);
         for other in ["", "hello", "12 13", "a b 1", "-- 1 x"] {
             assert_eq!(row(other), Row::Other, "{other}");
@@ -97,10 +109,15 @@ mod tests {
 
     #[test]
     fn headers_are_told_from_output() {
-        assert!(is_header("% time     seconds  usecs/call     calls    errors syscall"));
+        assert!(is_header(
+            "% time     seconds  usecs/call     calls    errors syscall"
+        ));
         assert!(is_header("syscall              calls   shortest"));
         assert!(!is_header("syscall"));
         assert!(!is_header("syscall calls the kernel"));
-        assert_eq!(mode("System call usage summary for 32 bit mode:"), Some(Arch::X86));
+        assert_eq!(
+            mode("System call usage summary for 32 bit mode:"),
+            Some(Arch::X86)
+        );
     }
 }

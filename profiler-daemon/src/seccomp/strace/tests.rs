@@ -16,7 +16,13 @@ fn the_kernels_own_calls_are_let_through_too() {
     assert_eq!(policy.arches, [Arch::X86_64]);
     assert_eq!(
         policy.rules[0].names,
-        ["close", "exit", "exit_group", "restart_syscall", "rt_sigreturn"]
+        [
+            "close",
+            "exit",
+            "exit_group",
+            "restart_syscall",
+            "rt_sigreturn"
+        ]
     );
 }
 
@@ -39,10 +45,19 @@ fn modes_are_kept_by_process() {
 #[test]
 fn what_strace_does_not_know_is_told() {
     let reading = read(b"hello\nclose(3) = 0\nsyscall_0x3e7(0) = -1\nopne(1)\nworld (all)\n");
-    let codes: Vec<_> = reading.findings.iter().map(|finding| finding.code).collect();
+    let codes: Vec<_> = reading
+        .findings
+        .iter()
+        .map(|finding| finding.code)
+        .collect();
     assert_eq!(
         codes,
-        ["unknown-number", "unknown-call", "passed-over", "seen-by-strace"]
+        [
+            "unknown-number",
+            "unknown-call",
+            "passed-over",
+            "seen-by-strace"
+        ]
     );
     assert!(reading.findings[2].what.starts_with("3 lines"));
     assert!(reading.findings[3].what.contains("before it attached"));
@@ -53,9 +68,21 @@ fn what_strace_does_not_know_is_told() {
 }
 
 const PIECES: &[&str] = &[
-    "close(", "openat(", "12 ", "[pid 3] ", "<... ", " resumed>", "10:11:12 ", "% time calls syscall\n",
-    "------ ---\n", " 0.1 3 read\n", " 100 total\n", "[ Process PID=3 runs in 32 bit mode. ]\n",
-    "syscall_0x", "--- SIGCHLD", "+++ exited",
+    "close(",
+    "openat(",
+    "12 ",
+    "[pid 3] ",
+    "<... ",
+    " resumed>",
+    "10:11:12 ",
+    "% time calls syscall\n",
+    "------ ---\n",
+    " 0.1 3 read\n",
+    " 100 total\n",
+    "[ Process PID=3 runs in 32 bit mode. ]\n",
+    "syscall_0x",
+    "--- SIGCHLD",
+    "+++ exited",
 ];
 
 proptest! {

@@ -79,10 +79,7 @@ pub(super) fn read<'a>(lines: &[Line<'a>], findings: &mut Findings) -> Vec<Assig
             report_near(line, name, findings);
         }
         let mut parts = vec![(line, value)];
-        while parts
-            .last()
-            .is_some_and(|(_, part)| part.ends_with('\\'))
-        {
+        while parts.last().is_some_and(|(_, part)| part.ends_with('\\')) {
             // A comment between continued lines is not part of them, and does not end them.
             match lines.find(|line| !is_comment(line.text.trim())) {
                 Some(next) => parts.push((next, next.text.trim())),
@@ -154,9 +151,9 @@ fn report_near(line: Line<'_>, name: &str, findings: &mut Findings) {
     if name.len() > 64 {
         return;
     }
-    let near = NAMES
-        .into_iter()
-        .find(|known| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()) <= NEAR);
+    let near = NAMES.into_iter().find(|known| {
+        strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()) <= NEAR
+    });
     if let Some(near) = near {
         findings.warning(
             line.place(name),

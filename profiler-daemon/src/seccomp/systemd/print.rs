@@ -57,7 +57,9 @@ pub fn print(policy: &Policy, leaning: Leaning) -> Reading<String> {
         text.push_str(&allow_list(&allowed, &refused, &mut findings));
     }
     for (refusal, names) in &refused {
-        let names = names.iter().map(|name| format!("{name}:{}", said(*refusal)));
+        let names = names
+            .iter()
+            .map(|name| format!("{name}:{}", said(*refusal)));
         text.push_str(&wrapped(&format!("{FILTER}~"), names));
     }
     if policy.default == Action::Log {

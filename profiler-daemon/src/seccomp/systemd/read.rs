@@ -81,13 +81,7 @@ impl List {
         }
     }
 
-    fn word(
-        &mut self,
-        word: &Word<'_>,
-        inverted: bool,
-        with_errno: bool,
-        findings: &mut Findings,
-    ) {
+    fn word(&mut self, word: &Word<'_>, inverted: bool, with_errno: bool, findings: &mut Findings) {
         let (name, refusal) = match word.text.split_once(':') {
             None => (word.text, None),
             Some(_) if !with_errno => {
@@ -131,7 +125,10 @@ impl List {
                 None => findings.warning(
                     word.place(),
                     "unknown-group",
-                    format!("systemd {} has no group {name} and passes it over", groups::VERSION),
+                    format!(
+                        "systemd {} has no group {name} and passes it over",
+                        groups::VERSION
+                    ),
                     "",
                 ),
             }
@@ -222,7 +219,10 @@ fn read_arches(
             None => findings.warning(
                 word.place(),
                 "unknown-architecture",
-                format!("systemd knows no architecture {:?} and passes it over", word.text),
+                format!(
+                    "systemd knows no architecture {:?} and passes it over",
+                    word.text
+                ),
                 "write native, x86-64, x86, x32, arm64 or arm",
             ),
         }

@@ -11,7 +11,11 @@ fn policy(text: &str) -> Policy {
 
 fn codes(text: &str) -> Vec<&'static str> {
     let reading: Reading<Policy> = read(text.as_bytes(), Arch::X86_64);
-    reading.findings.iter().map(|finding| finding.code).collect()
+    reading
+        .findings
+        .iter()
+        .map(|finding| finding.code)
+        .collect()
 }
 
 fn action(policy: &Policy, name: &str) -> Action {
@@ -24,7 +28,8 @@ fn action(policy: &Policy, name: &str) -> Action {
 
 #[test]
 fn the_first_line_decides_what_the_list_is() {
-    let allows = policy("SystemCallFilter=read mount\nSystemCallFilter=~mount clone3:ENOSYS @swap:EACCES\n");
+    let allows =
+        policy("SystemCallFilter=read mount\nSystemCallFilter=~mount clone3:ENOSYS @swap:EACCES\n");
     assert_eq!(allows.default, Action::KillProcess);
     assert_eq!(action(&allows, "read"), Action::Allow);
     assert_eq!(action(&allows, "execve"), Action::Allow);
@@ -118,9 +123,25 @@ fn calls_that_systemd_lets_through_by_itself_are_taken_out_again() {
 }
 
 const PIECES: &[&str] = &[
-    "SystemCallFilter=", "SystemCallErrorNumber=", "SystemCallArchitectures=", "SystemCallLog=", "~",
-    "read", "write", ":EPERM", ":38", ":kill", "kill", "@swap", "@known", "native", "x86", "[Service]\n",
-    "[Unit]\n", "#", "EPERM",
+    "SystemCallFilter=",
+    "SystemCallErrorNumber=",
+    "SystemCallArchitectures=",
+    "SystemCallLog=",
+    "~",
+    "read",
+    "write",
+    ":EPERM",
+    ":38",
+    ":kill",
+    "kill",
+    "@swap",
+    "@known",
+    "native",
+    "x86",
+    "[Service]\n",
+    "[Unit]\n",
+    "#",
+    "EPERM",
 ];
 
 proptest! {
