@@ -1,6 +1,12 @@
 //! Every dialect's reader and printer against files that are kept: what real tools wrote, read; and
 //! what was read, printed in every other dialect. `UPDATE_GOLDEN=1` writes what comes out now.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test ends where its ground gives way"
+)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

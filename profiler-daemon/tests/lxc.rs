@@ -1,6 +1,12 @@
 //! Profiles in LXC's language under the real `lxc-execute`: ours start a container and refuse what they
 //! leave out, the reader takes just the lines that LXC takes, and LXC calls what its table says.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where its ground gives way"
+)]
+
 mod testbed;
 
 #[path = "lxc/container.rs"]

@@ -33,6 +33,7 @@ pub fn suggestion(unknown: &str) -> Option<&'static str> {
     [Arch::X86_64, Arch::X86]
         .into_iter()
         .flat_map(Arch::syscalls)
+        .filter(|(_, name)| name.len().abs_diff(unknown.len()) <= NEAR)
         .map(|(_, name)| (strsim::damerau_levenshtein(unknown, name), name))
         .min()
         .filter(|(distance, name)| *distance <= NEAR && *distance < name.len())

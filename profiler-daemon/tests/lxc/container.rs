@@ -1,5 +1,7 @@
 //! A container of LXC's with a static busybox in it, started anew for every profile.
 
+#![allow(clippy::expect_used, reason = "a test ends where its ground gives way")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -167,7 +167,7 @@ fn finish(seen: Seen, mut findings: Findings) -> Reading<Policy> {
             unread.first,
             "passed-over",
             format!(
-                "{} lines, this one first, name no known call and are passed over",
+                "lines that name no known call are passed over, this one first: {}",
                 unread.count
             ),
             "write strace's output to a file with -o, so that the program's own does not get between",

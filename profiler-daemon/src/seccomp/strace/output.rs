@@ -97,7 +97,10 @@ fn what(text: &str) -> Event<'_> {
         return Event::Nothing;
     }
     // Frames of -k, and what is left of a call that another line broke into.
-    if text.starts_with("> ") || text.starts_with(") ") {
+    if ["> ", ") ", "<unfinished "]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+    {
         return Event::Nothing;
     }
     if let Some(resumed) = text.strip_prefix("<... ") {

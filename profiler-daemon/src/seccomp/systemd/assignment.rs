@@ -3,7 +3,7 @@
 
 use super::super::{
     finding::Place,
-    text::{Findings, Line},
+    text::{At, Findings, Line},
 };
 
 /// A word of a value, with its place.
@@ -13,8 +13,8 @@ pub(super) struct Word<'a> {
     pub(super) line: Line<'a>,
 }
 
-impl Word<'_> {
-    pub(super) fn place(&self) -> Place {
+impl<'a> Word<'a> {
+    pub(super) fn place(&self) -> At<'a> {
         self.line.place(self.text)
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn read<'a>(lines: &[Line<'a>], findings: &mut Findings) -> Vec<Assig
             );
             continue;
         }
-        assignments.push(assignment(key, line.place(name), &parts));
+        assignments.push(assignment(key, line.place(name).into(), &parts));
     }
     assignments
 }
