@@ -148,7 +148,7 @@ fn report_near(line: Line<'_>, name: &str, findings: &mut Findings) {
         "SystemCallArchitectures",
         "SystemCallLog",
     ];
-    if name.len() > 64 {
+    if name.len() > 64 || !findings.has_room() {
         return;
     }
     let near = NAMES.into_iter().find(|known| {

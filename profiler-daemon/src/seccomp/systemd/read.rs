@@ -25,7 +25,12 @@ struct List {
     /// Whether it names what is let through; `None` before the first assignment.
     allows: Option<bool>,
     names: BTreeMap<String, Option<Refusal>>,
+    /// How many groups were opened so far.
+    opened: usize,
 }
+
+/// How many groups a unit may name: a few bytes open hundreds of names each.
+const MOST_GROUPS: usize = 1000;
 
 /// What a unit says, setting by setting.
 #[derive(Default)]
@@ -65,7 +70,8 @@ pub fn read(text: &[u8], native: Arch) -> Reading<Policy> {
 impl List {
     fn assign(&mut self, assignment: &Assignment<'_>, is_filter: bool, findings: &mut Findings) {
         if assignment.words.is_empty() && !assignment.inverted {
-            *self = Self::default();
+            self.allows = None;
+            self.names.clear();
             return;
         }
         if self.allows.is_none() {
@@ -116,6 +122,16 @@ impl List {
             return;
         }
         if name.starts_with('@') {
+            self.opened += 1;
+            if self.opened > MOST_GROUPS {
+                findings.error(
+                    word.place(),
+                    "too-many-groups",
+                    format!("more than {MOST_GROUPS} groups are more than anybody means"),
+                    "name each group once",
+                );
+                return;
+            }
             match groups::members(name) {
                 Some(members) => {
                     for member in members {

@@ -108,6 +108,14 @@ fn words_that_systemd_passes_over_are_told() {
 }
 
 #[test]
+fn a_text_can_not_open_groups_without_end() {
+    let text = "SystemCallFilter=@known\nSystemCallFilter=\n".repeat(1001);
+    let reading = read(text.as_bytes(), Arch::X86_64);
+    assert_eq!(reading.value, None);
+    assert_eq!(reading.findings[0].code, "too-many-groups");
+}
+
+#[test]
 fn calls_that_systemd_lets_through_by_itself_are_taken_out_again() {
     let narrow = Policy {
         default: Action::Errno(1),
