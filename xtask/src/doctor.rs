@@ -126,6 +126,7 @@ fn all() -> Vec<Check> {
         ("strace", "strace"),
         ("patchelf", "patchelf"),
         ("gcc", "gcc"),
+        ("lxc-execute", "lxc"),
     ] {
         checks.push(Check {
             need: Need::Tests,

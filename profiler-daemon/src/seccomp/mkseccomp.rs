@@ -145,7 +145,7 @@ pub fn print(policy: &Policy, leaning: Leaning) -> Reading<String> {
                 format!("{name} is allowed without a record"),
                 "",
             ),
-            other if other == policy.default => continue,
+            other if other == policy.default || other == Action::KillThread => continue,
             other => {
                 findings.warning(
                     None,

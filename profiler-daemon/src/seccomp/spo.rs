@@ -48,9 +48,43 @@ pub fn print(policy: &Policy, name: &str) -> Reading<String> {
     }
     for rule in &policy.rules {
         report_trap(rule.action, &mut findings);
+        report_duplicate_index(rule, &mut findings);
+    }
+    if policy
+        .rules
+        .iter()
+        .any(|rule| rule.action == Action::Notify)
+    {
+        findings.warning(
+            None,
+            "no-listener",
+            "a rule asks a supervisor, and a policy does not say where it listens: no runtime takes the profile so",
+            "write the supervisor's socket as listenerPath under spec",
+        );
     }
     report_trap(policy.default, &mut findings);
     findings.reading(text(policy, name))
+}
+
+/// runc and crun make a rule of every condition if two are on one argument: any of them is enough.
+fn report_duplicate_index(rule: &Rule, findings: &mut Findings) {
+    let mut indices = rule.conditions.iter().map(|condition| condition.index);
+    let mut seen = [false; Condition::MAX_INDEX as usize + 1];
+    let twice = indices.any(|index| {
+        seen.get_mut(usize::from(index))
+            .is_some_and(|seen| std::mem::replace(seen, true))
+    });
+    if twice {
+        findings.warning(
+            None,
+            "duplicate-index",
+            format!(
+                "the rule for {} has two conditions on one argument, and runtimes take any one of all its conditions for enough",
+                rule.names.join(", ")
+            ),
+            "write the conditions so that each argument has one",
+        );
+    }
 }
 
 fn report_trap(action: Action, findings: &mut Findings) {

@@ -33,7 +33,9 @@ pub const LXC_NEEDS: [Need; 4] = [
         label: "LXC 5.0.2: starts no container without it",
         required: true,
         only_execute: false,
-        names: &["execve", "read", "setgroups", "write"],
+        // LXC takes itself for unprivileged if getuid fails where geteuid does not, and hangs for good
+        // if sendto fails, by which it tells of network devices (unless lxc.net.0.type is none).
+        names: &["execve", "getuid", "read", "sendto", "setgroups", "write"],
     },
     Need {
         label: "LXC 5.0.2: lxc-execute's init runs no program without it",
@@ -61,11 +63,9 @@ pub const LXC_NEEDS: [Need; 4] = [
             "fcntl",
             "geteuid",
             "getgid",
-            "getuid",
             "newfstatat",
             "openat",
             "prctl",
-            "sendto",
             "setgid",
             "setresgid",
             "setresuid",

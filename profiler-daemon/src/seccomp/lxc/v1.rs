@@ -175,7 +175,7 @@ pub fn print(policy: &Policy, leaning: Leaning) -> Reading<String> {
             &mut findings,
         );
         if !action.lets_through() {
-            if action != policy.default {
+            if action != policy.default && action != Action::KillThread {
                 killed(name, action, &mut findings);
             }
             continue;

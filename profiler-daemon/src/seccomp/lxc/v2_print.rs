@@ -30,7 +30,7 @@ pub fn print(policy: &Policy, leaning: Leaning) -> Reading<String> {
     for (name, verdict) in printed::verdicts(policy, &mut findings) {
         let said = match &verdict {
             Verdict::Always(action) => vec![(*action, String::new())],
-            Verdict::Depends(rules) => match conditional(rules) {
+            Verdict::Depends(rules) => match conditional(rules, default) {
                 Some(said) => said,
                 None => vec![(
                     printed::without_arguments(
@@ -106,15 +106,20 @@ fn check_arches(policy: &Policy, leaning: Leaning, findings: &mut Findings) {
 }
 
 /// The action in LXC's language that comes nearest and lets no more through.
-fn sayable(action: Action, what: &str, findings: &mut Findings) -> Action {
-    let said = match action {
+fn nearest(action: Action) -> Action {
+    match action {
         Action::KillProcess => Action::KillThread,
         Action::Trap(_) => Action::Trap(0),
         Action::Errno(errno) => Action::Errno(errno.min(MAX_ERRNO)),
         Action::Trace(_) => Action::Errno(ENOSYS),
         Action::Log => Action::Allow,
         same => same,
-    };
+    }
+}
+
+/// The nearest action, and a finding if it is another.
+fn sayable(action: Action, what: &str, findings: &mut Findings) -> Action {
+    let said = nearest(action);
     if said != action {
         findings.warning(
             None,
@@ -138,8 +143,13 @@ fn word(action: Action) -> String {
 }
 
 /// The rules as LXC writes them; nothing if it refuses one of them: two conditions on one argument,
-/// or the same conditions with two answers.
-fn conditional(rules: &[&Rule]) -> Option<Vec<(Action, String)>> {
+/// or the same conditions with two answers. Nothing either if one of several would be left out for
+/// saying what is LXC's default, for then the others would hold where it did.
+fn conditional(rules: &[&Rule], default: Action) -> Option<Vec<(Action, String)>> {
+    let says_default = |rule: &&Rule| nearest(rule.action) == default;
+    if rules.iter().any(says_default) && !rules.iter().all(says_default) {
+        return None;
+    }
     let mut said: Vec<(Action, String)> = Vec::new();
     for rule in rules
         .iter()

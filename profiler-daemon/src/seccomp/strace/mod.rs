@@ -24,8 +24,11 @@ use crate::profile::{abi::Abi, kernel_calls::kernel_calls, table as numbers};
 struct Seen {
     names: BTreeSet<String>,
     arches: BTreeSet<Arch>,
-    /// Which processes run in another mode than the machine's own.
+    /// In which mode each process runs, if strace said so.
     modes: BTreeMap<u32, Arch>,
+    /// The mode that was told last: that of lines that do not say whose they are, for then there is
+    /// one process only.
+    last_mode: Option<Arch>,
     /// The program's first execution was seen, so strace started it.
     from_the_start: bool,
     unread: Unread,
@@ -74,9 +77,11 @@ fn read_row(line: Line<'_>, arch: Arch, seen: &mut Seen, findings: &mut Findings
 fn read_event(line: Line<'_>, seen: &mut Seen, findings: &mut Findings) {
     let (process, event) = output::event(line.text);
     let mode = |seen: &Seen| {
-        process
-            .and_then(|process| seen.modes.get(&process).copied())
-            .unwrap_or(Arch::X86_64)
+        match process {
+            Some(process) => seen.modes.get(&process).copied(),
+            None => seen.last_mode,
+        }
+        .unwrap_or(Arch::X86_64)
     };
     match event {
         Event::Call(name) => {
@@ -97,6 +102,7 @@ fn read_event(line: Line<'_>, seen: &mut Seen, findings: &mut Findings) {
         }
         Event::Mode(process, arch) => {
             seen.modes.insert(process, arch);
+            seen.last_mode = Some(arch);
         }
         Event::Nothing => {}
         Event::Unknown => seen.unread.add(line),
@@ -112,7 +118,20 @@ impl Seen {
             self.unread.add(line);
             return;
         }
-        self.arches.insert(arch);
+        // In a file (-o) strace 6.1 does not say in which mode a process runs.
+        let untold =
+            arch == Arch::X86_64 && arch.number(name).is_none() && Arch::X86.number(name).is_some();
+        if untold && self.arches.insert(Arch::X86) {
+            findings.note(
+                line.start(),
+                "mode-untold",
+                format!("{name} is a call of i386 only, so this is a 32-bit program, though the text does not say it"),
+                "",
+            );
+        }
+        if !untold {
+            self.arches.insert(arch);
+        }
         if !self.names.contains(name) {
             self.names.insert(name.to_owned());
         }
@@ -148,7 +167,7 @@ fn finish(seen: Seen, mut findings: Findings) -> Reading<Policy> {
             unread.first,
             "passed-over",
             format!(
-                "{} lines, this one first, name no known call and are passed over",
+                "lines that name no known call are passed over, this one first: {}",
                 unread.count
             ),
             "write strace's output to a file with -o, so that the program's own does not get between",

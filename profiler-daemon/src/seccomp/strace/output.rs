@@ -71,7 +71,8 @@ fn without_decorations(mut text: &str) -> &str {
         };
         let time = word
             .bytes()
-            .all(|byte| byte.is_ascii_digit() || b".:+()".contains(&byte));
+            .all(|byte| byte.is_ascii_digit() || b".:+()".contains(&byte))
+            && !word.starts_with("+++");
         if time {
             text = rest.trim_start();
             continue;
@@ -96,7 +97,10 @@ fn what(text: &str) -> Event<'_> {
         return Event::Nothing;
     }
     // Frames of -k, and what is left of a call that another line broke into.
-    if text.starts_with("> ") || text.starts_with(") ") {
+    if ["> ", ") ", "<unfinished "]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+    {
         return Event::Nothing;
     }
     if let Some(resumed) = text.strip_prefix("<... ") {

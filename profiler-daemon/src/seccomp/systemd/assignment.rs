@@ -3,7 +3,7 @@
 
 use super::super::{
     finding::Place,
-    text::{Findings, Line},
+    text::{At, Findings, Line},
 };
 
 /// A word of a value, with its place.
@@ -13,8 +13,8 @@ pub(super) struct Word<'a> {
     pub(super) line: Line<'a>,
 }
 
-impl Word<'_> {
-    pub(super) fn place(&self) -> Place {
+impl<'a> Word<'a> {
+    pub(super) fn place(&self) -> At<'a> {
         self.line.place(self.text)
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn read<'a>(lines: &[Line<'a>], findings: &mut Findings) -> Vec<Assig
             );
             continue;
         }
-        assignments.push(assignment(key, line.place(name), &parts));
+        assignments.push(assignment(key, line.place(name).into(), &parts));
     }
     assignments
 }
@@ -113,11 +113,10 @@ fn assignment<'a>(key: Key, place: Place, parts: &[(Line<'a>, &'a str)]) -> Assi
             part = rest;
         }
         words.extend(part.split_ascii_whitespace().map(|word| Word {
-            text: word.trim_matches(['"', '\'']),
+            text: word,
             line: *line,
         }));
     }
-    words.retain(|word| !word.text.is_empty());
     Assignment {
         key,
         inverted,
@@ -141,17 +140,19 @@ fn report_no_assignment(line: Line<'_>, text: &str, findings: &mut Findings) {
 
 /// Other settings are no concern of a filter's, unless their name looks like one of the four.
 fn report_near(line: Line<'_>, name: &str, findings: &mut Findings) {
+    /// As many letters as `sys` lacks of `system`.
+    const NEAR: usize = 3;
     const NAMES: [&str; 4] = [
         "SystemCallFilter",
         "SystemCallErrorNumber",
         "SystemCallArchitectures",
         "SystemCallLog",
     ];
-    if name.len() > 64 {
+    if name.len() > 64 || !findings.has_room() {
         return;
     }
     let near = NAMES.into_iter().find(|known| {
-        strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()) <= 2
+        strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()) <= NEAR
     });
     if let Some(near) = near {
         findings.warning(

@@ -145,11 +145,18 @@ const COUNT: usize = 133;
 /// The greatest number that systemd takes.
 pub const MAX: u16 = 4095;
 
-/// The errno of a name, or of a number.
+/// The errno of a name, or of a number as C writes it.
 #[must_use]
 pub fn parse(text: &str) -> Option<u16> {
     if text.starts_with(|first: char| first.is_ascii_digit()) {
-        return text.parse().ok().filter(|number| *number <= MAX);
+        let (digits, radix) = match text.strip_prefix("0x") {
+            Some(digits) => (digits, 16),
+            None if text.len() > 1 && text.starts_with('0') => (text, 8),
+            None => (text, 10),
+        };
+        return u16::from_str_radix(digits, radix)
+            .ok()
+            .filter(|number| *number <= MAX && !digits.starts_with('+'));
     }
     ERRNOS
         .iter()
@@ -180,6 +187,7 @@ mod tests {
         assert_eq!(parse("ENOSYS"), Some(38));
         assert_eq!(parse("EWOULDBLOCK"), Some(11));
         assert_eq!(print(11), "EAGAIN");
+        assert_eq!(parse("0x26"), Some(38));
         assert_eq!(parse("4096"), None);
         assert_eq!(parse("EFOO"), None);
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{
-    action::Action,
+    action::{Action, EPERM},
     finding::Reading,
     policy::Policy,
     printed::{self, Leaning, wrapped},
@@ -25,6 +25,7 @@ const FILTER: &str = "SystemCallFilter=";
 pub fn print(policy: &Policy, leaning: Leaning) -> Reading<String> {
     let mut findings = Findings::default();
     let mut text = architectures(policy, &mut findings);
+    let otherwise = otherwise(policy.default, &mut findings);
     let mut refused: BTreeMap<Refusal, BTreeSet<&str>> = BTreeMap::new();
     let mut allowed = BTreeSet::new();
     let mut logged = BTreeSet::new();
@@ -38,6 +39,8 @@ pub fn print(policy: &Policy, leaning: Leaning) -> Reading<String> {
             &mut findings,
         );
         match refusal(action, name, &mut findings) {
+            // What is refused as everything is needs no word.
+            Some(refusal) if Some(refusal) == otherwise => {}
             Some(refusal) => {
                 refused.entry(refusal).or_default().insert(name);
             }
@@ -49,7 +52,7 @@ pub fn print(policy: &Policy, leaning: Leaning) -> Reading<String> {
             }
         }
     }
-    if let Some(otherwise) = refusal(policy.default, "the default", &mut findings) {
+    if let Some(otherwise) = otherwise {
         text.push_str(&format!("SystemCallErrorNumber={}\n", said(otherwise)));
         text.push_str(&allow_list(&allowed, &refused, &mut findings));
     }
@@ -122,12 +125,26 @@ fn architectures(policy: &Policy, findings: &mut Findings) -> String {
     wrapped("SystemCallArchitectures=", listed)
 }
 
+/// How a call without a rule is refused, or `None` if it is let through.
+fn otherwise(default: Action, findings: &mut Findings) -> Option<Refusal> {
+    let otherwise = refusal(default, "the default", findings)?;
+    if otherwise != Refusal::Errno(0) {
+        return Some(otherwise);
+    }
+    findings.warning(
+        None,
+        "action-lost",
+        "systemd takes no errno 0 as default: it is EPERM here",
+        "",
+    );
+    Some(Refusal::Errno(EPERM))
+}
+
 /// How a call is refused, or `None` if it is let through.
 fn refusal(action: Action, what: &str, findings: &mut Findings) -> Option<Refusal> {
     let refusal = match action {
         Action::Allow | Action::Log => return None,
         Action::KillProcess | Action::KillThread | Action::Trap(_) => Refusal::Kill,
-        Action::Errno(0) => Refusal::Errno(super::super::action::EPERM),
         Action::Errno(errno) => Refusal::Errno(errno.min(errno::MAX)),
         Action::Notify | Action::Trace(_) => Refusal::Errno(ENOSYS),
     };

@@ -25,7 +25,12 @@ struct List {
     /// Whether it names what is let through; `None` before the first assignment.
     allows: Option<bool>,
     names: BTreeMap<String, Option<Refusal>>,
+    /// How many groups were opened so far.
+    opened: usize,
 }
+
+/// How many groups a unit may name: a few bytes open hundreds of names each.
+const MOST_GROUPS: usize = 1000;
 
 /// What a unit says, setting by setting.
 #[derive(Default)]
@@ -63,28 +68,37 @@ pub fn read(text: &[u8], native: Arch) -> Reading<Policy> {
 }
 
 impl List {
-    fn assign(&mut self, assignment: &Assignment<'_>, with_default: bool, findings: &mut Findings) {
+    fn assign(&mut self, assignment: &Assignment<'_>, is_filter: bool, findings: &mut Findings) {
         if assignment.words.is_empty() && !assignment.inverted {
-            *self = Self::default();
+            self.allows = None;
+            self.names.clear();
             return;
         }
-        let allows = *self.allows.get_or_insert_with(|| {
-            let allows = !assignment.inverted;
-            if allows && with_default {
+        if self.allows.is_none() {
+            self.allows = Some(!assignment.inverted);
+            if !assignment.inverted && is_filter {
                 for name in groups::members(groups::DEFAULT).unwrap_or_default() {
                     self.names.insert(name.to_owned(), None);
                 }
             }
-            allows
-        });
+        }
         for word in &assignment.words {
-            self.word(word, allows, assignment.inverted, findings);
+            self.word(word, assignment.inverted, is_filter, findings);
         }
     }
 
-    fn word(&mut self, word: &Word<'_>, allows: bool, inverted: bool, findings: &mut Findings) {
+    fn word(&mut self, word: &Word<'_>, inverted: bool, with_errno: bool, findings: &mut Findings) {
         let (name, refusal) = match word.text.split_once(':') {
             None => (word.text, None),
+            Some(_) if !with_errno => {
+                findings.warning(
+                    word.place(),
+                    "bad-errno",
+                    "a log has no errnos, and systemd passes the word over",
+                    "write the name alone",
+                );
+                return;
+            }
             Some((name, said)) => match read_refusal(said) {
                 Some(refusal) => (name, Some(refusal)),
                 None => {
@@ -98,11 +112,30 @@ impl List {
                 }
             },
         };
+        if refusal.is_some() && !inverted {
+            findings.warning(
+                word.place(),
+                "errno-on-allowed",
+                "systemd takes an errno only in a line that begins with ~, and passes the word over",
+                format!("write SystemCallFilter=~{} on a line of its own", word.text),
+            );
+            return;
+        }
         if name.starts_with('@') {
+            self.opened += 1;
+            if self.opened > MOST_GROUPS {
+                findings.error(
+                    word.place(),
+                    "too-many-groups",
+                    format!("more than {MOST_GROUPS} groups are more than anybody means"),
+                    "name each group once",
+                );
+                return;
+            }
             match groups::members(name) {
                 Some(members) => {
                     for member in members {
-                        self.put(member, refusal, allows, inverted);
+                        self.put(member, refusal, inverted);
                     }
                 }
                 None => findings.warning(
@@ -118,12 +151,13 @@ impl List {
             return;
         }
         names::report_unknown(name, word.line, findings);
-        self.put(name, refusal, allows, inverted);
+        self.put(name, refusal, inverted);
     }
 
     /// A name joins the list if it is meant as the list is, leaves it if it is meant otherwise; with
     /// an errno of its own a name that is refused stays in a list of allowed ones.
-    fn put(&mut self, name: &str, refusal: Option<Refusal>, allows: bool, inverted: bool) {
+    fn put(&mut self, name: &str, refusal: Option<Refusal>, inverted: bool) {
+        let allows = self.allows == Some(true);
         if inverted != allows || (allows && refusal.is_some()) {
             self.names.insert(name.to_owned(), refusal);
         } else {
@@ -140,19 +174,23 @@ fn read_refusal(text: &str) -> Option<Refusal> {
 }
 
 fn read_error_number(assignment: &Assignment<'_>, unit: &mut Unit, findings: &mut Findings) {
-    unit.refusal = None;
     let Some(word) = assignment.words.first() else {
+        unit.refusal = None;
         return;
     };
     match read_refusal(word.text) {
-        Some(refusal) if assignment.words.len() == 1 && !assignment.inverted => {
+        Some(refusal)
+            if assignment.words.len() == 1
+                && !assignment.inverted
+                && refusal != Refusal::Errno(0) =>
+        {
             unit.refusal = Some(refusal);
         }
         _ => findings.warning(
             assignment.place,
             "bad-errno",
-            "systemd wants one errno here and passes the line over: calls that are refused kill the process",
-            "write a name such as EPERM, a number up to 4095, or kill",
+            "systemd wants one errno here, and passes the line over",
+            "write a name such as EPERM, a number from 1 to 4095, or kill",
         ),
     }
 }
@@ -163,6 +201,15 @@ fn read_arches(
     unit: &mut Unit,
     findings: &mut Findings,
 ) {
+    if assignment.inverted {
+        findings.warning(
+            assignment.place,
+            "unknown-architecture",
+            "architectures can only be listed, so systemd passes the word with the ~ over",
+            "list those whose calls are to be let through",
+        );
+        return;
+    }
     if assignment.words.is_empty() {
         unit.arches = None;
         return;
