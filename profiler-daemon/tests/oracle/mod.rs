@@ -10,6 +10,8 @@
     reason = "a test ends where its ground gives way"
 )]
 
+pub(crate) mod accumulator;
 pub(crate) mod interpreter;
 pub(crate) mod random;
 pub(crate) mod reference;
+pub(crate) mod tree;
