@@ -1,5 +1,10 @@
 //! The real libseccomp, asked through a small C program: what a name resolves to, and what filter a rule set becomes.
 
+#![allow(
+    dead_code,
+    reason = "every test file takes in the whole module and uses a part of it"
+)]
+
 use std::{
     fmt::Write as _,
     fs::File,
@@ -18,6 +23,8 @@ use serde_json::Value;
 use crate::{kernel_oracle::Instruction, testbed::compile_c};
 
 pub(crate) mod defects;
+pub(crate) mod explain;
+pub(crate) mod sets;
 
 const SOURCE: &str = include_str!("export.c");
 

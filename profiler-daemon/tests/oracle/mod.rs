@@ -12,6 +12,7 @@
 
 pub(crate) mod accumulator;
 pub(crate) mod interpreter;
+pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reference;
 pub(crate) mod tree;

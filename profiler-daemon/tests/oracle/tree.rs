@@ -1,11 +1,11 @@
-//! A model of how libseccomp joins the rules on one call of a 64-bit architecture into a tree of comparisons.
+//! A model of how libseccomp joins the rules on one call into a tree of comparisons.
 //!
 //! Written from experiments and from reading how its database works, so that what the library answers can be foretold,
 //! defects included: a disagreement that the model foretells is explained. What it leaves out is in
 //! `defects::MISTAKEN_FOR_EACH_OTHER` and, since it always loads the word it compares, `defects::STALE_WORD`.
 //!
-//! A condition becomes comparisons of words: a test of the upper half, and one of the lower. Tests of one place make a
-//! level, in a fixed order; an answer that leads nowhere goes on to the next test of the level, and behind the last to
+//! A condition becomes comparisons of words: a test of the upper half, and one of the lower; on a 32-bit architecture, to
+//! which x32 is counted, one of the lower alone. Tests of one place make a level, in a fixed order; an answer that leads nowhere goes on to the next test of the level, and behind the last to
 //! where the level was entered from. Two rules that make the same test share it.
 
 use profiler_daemon::seccomp::condition::{Condition, Operator};
@@ -28,6 +28,13 @@ pub(crate) enum Failure {
 pub(crate) enum Release {
     Before261,
     From261,
+}
+
+/// How wide the library takes the arguments of an architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    Bits64,
+    Bits32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +71,7 @@ struct Node {
 /// The rules on one call.
 pub(crate) struct Tree {
     release: Release,
+    width: Width,
     nodes: Vec<Node>,
     levels: Vec<Vec<usize>>,
     top: Exit,
@@ -81,9 +89,15 @@ enum Way {
 
 impl Tree {
     /// Adds the rules in order, as runc does: not those whose action is the default.
-    pub(crate) fn of(default: u32, rules: &[Rule], release: Release) -> Result<Self, Failure> {
+    pub(crate) fn of(
+        default: u32,
+        rules: &[Rule],
+        width: Width,
+        release: Release,
+    ) -> Result<Self, Failure> {
         let mut tree = Self {
             release,
+            width,
             nodes: Vec::new(),
             levels: Vec::new(),
             top: Exit::default(),
@@ -127,7 +141,11 @@ impl Tree {
         let mut conditions = conditions.to_vec();
         conditions.sort_by_key(|condition| condition.index);
         // A mask of nothing always holds.
-        conditions.retain(|one| one.operator != Operator::MaskedEqual || one.value != 0);
+        let nothing = |mask: u64| match self.width {
+            Width::Bits64 => mask == 0,
+            Width::Bits32 => mask as u32 == 0,
+        };
+        conditions.retain(|one| one.operator != Operator::MaskedEqual || !nothing(one.value));
         let exit = Exit {
             action: Some(action),
             next: None,
@@ -186,23 +204,19 @@ impl Tree {
             action: None,
             next: Some(next),
         };
-        match condition.operator {
-            Equal | NotEqual | MaskedEqual => {
-                let test = if condition.operator == MaskedEqual {
-                    Test::Masked
-                } else {
-                    Test::Equal
-                };
-                let lower = self.alone(node(false, test, yes, no));
-                self.alone(node(true, test, to(lower), no))
-            }
-            Less | LessOrEqual | Greater | GreaterOrEqual => {
-                let test = if matches!(condition.operator, Greater | LessOrEqual) {
-                    Test::Greater
-                } else {
-                    Test::GreaterOrEqual
-                };
-                let lower = self.alone(node(false, test, yes, no));
+        let test = match condition.operator {
+            MaskedEqual => Test::Masked,
+            Equal | NotEqual => Test::Equal,
+            Greater | LessOrEqual => Test::Greater,
+            GreaterOrEqual | Less => Test::GreaterOrEqual,
+        };
+        let lower = self.alone(node(false, test, yes, no));
+        if self.width == Width::Bits32 {
+            return lower;
+        }
+        match test {
+            Test::Equal | Test::Masked => self.alone(node(true, test, to(lower), no)),
+            Test::Greater | Test::GreaterOrEqual => {
                 let equal = self.alone(node(true, Test::Equal, to(lower), no));
                 self.alone(node(true, Test::Greater, yes, to(equal)))
             }
