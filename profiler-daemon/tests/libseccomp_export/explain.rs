@@ -16,7 +16,7 @@ use crate::{
     kernel_oracle::Instruction,
     oracle::{
         interpreter::run_noting,
-        tree::{self, Release, Tree, Width},
+        tree::{self, Failure, Release, Tree, Width},
     },
 };
 
@@ -100,37 +100,38 @@ fn mistaken(set: &Set) -> Vec<usize> {
         .collect()
 }
 
-/// True if the answer is that of the set without some of its mistaken rules.
-fn explained_by_a_mistaken_rule(
+/// What becomes of the set without some of its mistaken rules, in every way that is possible.
+pub(crate) fn without_mistaken(
     set: &Set,
     arch: Arch,
     release: Release,
-    args: &[u64; 6],
-    got: u32,
-) -> bool {
-    let suspects = mistaken(set);
-    (1u32..1 << suspects.len()).any(|dropped| {
-        let rules: Vec<tree::Rule> = plain(set)
-            .into_iter()
-            .enumerate()
-            .filter(|(index, _)| {
-                let suspect = suspects.iter().position(|suspect| suspect == index);
-                suspect.is_none_or(|bit| dropped >> bit & 1 == 0)
-            })
-            .map(|(_, rule)| rule)
-            .collect();
+) -> Vec<Result<Tree, Failure>> {
+    let suspects = match width(arch) {
+        Width::Bits64 => mistaken(set),
+        Width::Bits32 => mistaken(&cut(set)),
+    };
+    let without = |dropped: u32| {
+        let kept = |index: &usize| {
+            let suspect = suspects.iter().position(|suspect| suspect == index);
+            suspect.is_none_or(|bit| dropped >> bit & 1 == 0)
+        };
+        let rules = plain(set).into_iter().enumerate();
+        let rules = rules.filter(|(index, _)| kept(index));
+        let rules: Vec<tree::Rule> = rules.map(|(_, rule)| rule).collect();
         Tree::of(set.default, &rules, width(arch), release)
-            .is_ok_and(|tree| tree.answer(args) == got)
-    })
+    };
+    (1u32..1 << suspects.len()).map(without).collect()
 }
 
+/// `trees` are what the model makes of the set, before 2.6.1 and from then on.
+///
 /// Why a filter answers what it does; `None` if it answers what the rules mean, `Err` if nothing explains it.
 pub(crate) fn explain(
     set: &Set,
     arch: Arch,
     program: &[Instruction],
     places: &BTreeSet<usize>,
-    trees: &[Tree; 2],
+    trees: &[Option<Tree>; 2],
     release: Release,
     args: &[u64; 6],
 ) -> Result<Option<&'static str>, String> {
@@ -152,21 +153,26 @@ pub(crate) fn explain(
         set
     };
     let args = &data.args;
-    let [before, from] = trees.each_ref().map(|tree| tree.answer(args));
+    let answer = |tree: &Option<Tree>| tree.as_ref().map(|tree| tree.answer(args));
+    let [before, from] = trees.each_ref().map(answer);
     let foretold = match release {
         Release::Before261 => before,
         Release::From261 => from,
     };
     let text = || {
         format!(
-            "{}: {args:x?}: got {got:x}, meant {exact:x}, foretold {foretold:x}",
+            "{}: {args:x?}: got {got:x}, meant {exact:x}, foretold {foretold:x?}",
             shown(set)
         )
     };
-    if got != foretold {
+    if Some(got) != foretold {
         return if stale {
             Ok(Some(defects::STALE_WORD))
-        } else if explained_by_a_mistaken_rule(set, arch, release, args, got) {
+        } else if without_mistaken(set, arch, release)
+            .iter()
+            .flatten()
+            .any(|tree| tree.answer(args) == got)
+        {
             Ok(Some(defects::MISTAKEN_FOR_EACH_OTHER))
         } else {
             Err(text())
