@@ -2,6 +2,7 @@
 //! declarations where tracefs shows them.
 
 #![cfg(target_arch = "x86_64")]
+#![allow(clippy::panic, reason = "a test ends where its ground gives way")]
 #![allow(
     unsafe_code,
     reason = "system calls with arguments that no wrapper passes"

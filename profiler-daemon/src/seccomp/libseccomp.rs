@@ -4,7 +4,7 @@
 //! those of the library's own tables (`src/syscalls.csv` at each release), and
 //! `tests/libseccomp.rs` asks the real library the same. Must not know what a rule does.
 
-use super::arch::Arch;
+use super::arch::{Arch, X32_BIT};
 
 /// A release of libseccomp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +89,13 @@ const ELSEWHERE: &str = "atomic_barrier atomic_cmpxchg_32 cachectl getpagesize m
 /// Numbers that are younger than this crate's tables; the same on every architecture.
 const YOUNGER: [(&str, u32); 2] = [("listns", 470), ("rseq_slice_yield", 471)];
 
+/// Calls of 64-bit processes alone, which the library gives to x32 too since 2.5.6.
+const X32_TOO: [(&str, u32); 3] = [
+    ("uretprobe", 335),
+    ("uprobe", 336),
+    ("map_shadow_stack", 453),
+];
+
 /// The calls of `socketcall`, from 1.
 const SOCKETCALL: [&str; 20] = [
     "socket",
@@ -142,18 +149,18 @@ fn first(name: &str) -> Version {
 }
 
 fn number(version: Version, arch: Arch, name: &str) -> Option<u32> {
-    let bit = if arch == Arch::X32 {
-        super::arch::X32_BIT
-    } else {
-        0
+    let find = |rows: &[(&str, u32)]| {
+        rows.iter()
+            .find(|(known, _)| *known == name)
+            .map(|row| row.1)
     };
-    let younger = YOUNGER.iter().find(|(known, _)| *known == name);
-    match (arch, name) {
-        // A call of 64-bit processes alone, which the library came to give x32 too.
-        (Arch::X32, "map_shadow_stack") if version < Version::new(2, 5, 6) => None,
-        _ => younger
-            .map(|(_, nr)| nr | bit)
-            .or_else(|| arch.number(name)),
+    let younger = find(&YOUNGER);
+    if arch == Arch::X32 {
+        let too = find(&X32_TOO).filter(|_| version >= Version::new(2, 5, 6));
+        let nr = younger.or(too).map(|nr| nr | X32_BIT);
+        nr.or_else(|| arch.number(name))
+    } else {
+        younger.or_else(|| arch.number(name))
     }
 }
 

@@ -19,7 +19,7 @@ impl Data {
             16..=63 => {
                 let place = (offset - 16) / 4;
                 let argument = self.args[place as usize / 2];
-                (if place % 2 == 0 {
+                (if place.is_multiple_of(2) {
                     argument
                 } else {
                     argument >> 32

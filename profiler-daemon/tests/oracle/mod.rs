@@ -10,6 +10,9 @@
     reason = "a test ends where its ground gives way"
 )]
 
+pub(crate) mod accumulator;
 pub(crate) mod interpreter;
+pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reference;
+pub(crate) mod tree;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::{debian, workspace};
 
 /// What the testbed and the tests that use it need from Debian.
-const PACKAGES: [&str; 15] = [
+const PACKAGES: [&str; 16] = [
     "busybox-static",
     "ca-certificates",
     "crun",
@@ -30,6 +30,7 @@ const PACKAGES: [&str; 15] = [
     "iptables",
     "kmod",
     "libc6-dev",
+    "libseccomp-dev",
     "lxc",
     "patchelf",
     "procps",

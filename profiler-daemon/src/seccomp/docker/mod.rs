@@ -7,7 +7,6 @@
 pub mod built_in;
 pub mod edit;
 pub(super) mod fields;
-mod of_policy;
 mod print;
 mod read;
 pub mod resolve;
