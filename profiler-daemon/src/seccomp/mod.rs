@@ -4,6 +4,7 @@
 //! `profile::compose`.
 
 pub mod action;
+#[cfg(test)]
 mod any_policy;
 pub mod arch;
 pub mod bitmap;
