@@ -7,7 +7,9 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::profile_args::{CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect};
+use super::profile_args::{
+    CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect,
+};
 
 /// Where `--help` lists what every verb takes.
 const GLOBAL: &str = "Global options";
@@ -80,6 +82,8 @@ pub enum Verb {
     Status(StatusArgs),
     /// Run a command in a cgroup of its own and write its profile
     Record(RecordArgs),
+    /// Find what is wrong with a profile
+    Check(CheckArgs),
     /// Say what a profile answers to a system call
     Eval(EvalArgs),
     /// Write the filter that a profile means, as the kernel takes it

@@ -76,7 +76,7 @@ pub(super) async fn run(
 }
 
 /// One call, or numbers without a name, on which the profiles differ.
-struct Line {
+pub(super) struct Line {
     direction: Direction,
     /// None for audit numbers that no table has.
     arch: Option<Arch>,
@@ -90,7 +90,7 @@ struct Line {
 }
 
 /// A line for each name, and for each range of numbers without one.
-fn lines(diagrams: &mut Diagrams, found: &[Difference]) -> Result<Vec<Line>, Failure> {
+pub(super) fn lines(diagrams: &mut Diagrams, found: &[Difference]) -> Result<Vec<Line>, Failure> {
     let undecided = |error: crate::seccomp::diagram::TooLarge| {
         Failure::new(ExitStatus::BadInput, error.to_string())
     };
@@ -192,7 +192,8 @@ impl Line {
             || matches!(self.after, Standing::Conditional(_))
     }
 
-    fn value(&self) -> Value {
+    /// With stable keys.
+    pub(super) fn value(&self) -> Value {
         let side = |standing: &Standing| match standing {
             Standing::Always(action) => Value::from(action.to_string()),
             Standing::Conditional(list) => list
@@ -299,7 +300,7 @@ fn text(before: &str, after: &str, lines: &[Line], terminal: Terminal) -> String
 }
 
 /// The subjects of lines that change alike, by the ABIs in which they do.
-fn by_abis(lines: &[&Line]) -> BTreeMap<String, Vec<String>> {
+pub(super) fn by_abis(lines: &[&Line]) -> BTreeMap<String, Vec<String>> {
     let mut arches: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
     for line in lines {
         arches

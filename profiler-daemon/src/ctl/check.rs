@@ -1,0 +1,301 @@
+//! `profilectl check`: what is wrong with a profile, where a runtime makes something else of it, and
+//! what its filter costs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{
+    args::Format,
+    circumstances::{circumstances, host},
+    compile::proven,
+    diff::{Line, by_abis, lines as difference_lines},
+    exit::{ExitStatus, Failure},
+    findings,
+    operand::{self, Operand, Subject, is_file, load},
+    printable::{printable, wrapped},
+    profile_args::CheckArgs,
+    table::WIDTH,
+    terminal::{Terminal, Tone},
+    wording::counted,
+};
+use crate::{
+    api::client::Client,
+    seccomp::{
+        arch::Arch,
+        bitmap,
+        diagram::{Diagrams, Node},
+        dialect::Document,
+        difference::differences,
+        docker::resolve::Circumstances,
+        finding::{Finding, Level, Reading},
+        libseccomp::{Resolved, resolve},
+        lints::{self, Facts},
+        meaning::{Host, Meaning},
+        program::Program,
+        summary::{Standing, standing},
+        width::is_32_bit,
+    },
+};
+
+pub(super) async fn run(
+    args: &CheckArgs,
+    client: &Client,
+    terminal: &Terminal,
+) -> Result<ExitStatus, Failure> {
+    let circumstances = circumstances(&args.circumstances)?;
+    let host = host(&args.circumstances)?;
+    let (title, operand, found) = read(args, client, &circumstances, host).await?;
+    let judged = match &operand {
+        Some(operand) => Some(judge(operand, &circumstances, host)),
+        None => None,
+    };
+    match args.format {
+        Format::Json => {
+            let judged = judged.as_ref().map(|judged| match judged {
+                Ok(judged) => judged.value(),
+                Err(failure) => json!({"error": failure.message}),
+            });
+            terminal.print_json(&json!({
+                "profile": title,
+                "findings": found.iter().map(findings::value).collect::<Vec<_>>(),
+                "meaning": judged,
+            }))?;
+        }
+        Format::Table => {
+            let mut text = findings::lines(&title, &found, Level::Note);
+            match &judged {
+                Some(Ok(judged)) => text.push_str(&judged.text(&title, *terminal)),
+                Some(Err(failure)) => {
+                    let message = failure.message.as_deref().unwrap_or_default();
+                    let _ = writeln!(text, "{}", wrapped(&printable(message), 2, WIDTH));
+                }
+                None => {}
+            }
+            terminal.print(&text)?;
+        }
+    }
+    let grave = |least: Level| found.iter().any(|finding| finding.level <= least);
+    Ok(match judged {
+        None => ExitStatus::BadInput,
+        Some(Err(_)) => ExitStatus::Found,
+        Some(Ok(judged)) if grave(Level::Warning) || !judged.differences.is_empty() => {
+            ExitStatus::Found
+        }
+        Some(Ok(_)) => ExitStatus::Done,
+    })
+}
+
+/// The profile, if its text says one, and what there is to say about the text.
+async fn read(
+    args: &CheckArgs,
+    client: &Client,
+    circumstances: &Circumstances,
+    host: Host,
+) -> Result<(String, Option<Operand>, Vec<Finding>), Failure> {
+    let name = &args.profile;
+    let text = if args.from.is_some() || is_file(name) {
+        operand::text(name, args.from.map(Into::into), circumstances.arch)?
+    } else {
+        let operand = load(name, client, circumstances.arch).await?;
+        let title = operand.title.clone();
+        return match operand.subject {
+            Subject::Document(document) => {
+                let reading = Reading {
+                    value: Some(document),
+                    findings: operand.findings,
+                };
+                Ok(linted(title, reading, circumstances, host))
+            }
+            subject => Ok((
+                title.clone(),
+                Some(Operand {
+                    title,
+                    subject,
+                    findings: Vec::new(),
+                }),
+                Vec::new(),
+            )),
+        };
+    };
+    Ok(linted(text.title, text.reading, circumstances, host))
+}
+
+/// A document with all that there is to say about it.
+fn linted(
+    title: String,
+    reading: Reading<Document>,
+    circumstances: &Circumstances,
+    host: Host,
+) -> (String, Option<Operand>, Vec<Finding>) {
+    let reading = match reading {
+        Reading {
+            value: Some(Document::Profile(profile)),
+            findings,
+        } => {
+            let is_new = |name: &str| {
+                resolve(host.libseccomp, circumstances.arch, name) == Resolved::Unknown
+            };
+            let facts = Facts {
+                is_32_bit: &is_32_bit,
+                is_new_to_libseccomp: &is_new,
+            };
+            let reading = Reading {
+                value: Some(profile),
+                findings,
+            };
+            lints::linted(reading, &facts).map(Document::Profile)
+        }
+        other => other,
+    };
+    let operand = reading.value.map(|document| Operand {
+        title: title.clone(),
+        subject: Subject::Document(document),
+        findings: Vec::new(),
+    });
+    (title, operand, reading.findings)
+}
+
+/// What a profile does, and at what cost.
+struct Judged {
+    /// Where a runtime makes something else of it; empty for what no runtime reads.
+    differences: Vec<Line>,
+    /// Why no runtime would load it.
+    refused: Option<String>,
+    instructions: usize,
+    abis: Vec<AbiSummary>,
+}
+
+/// What a filter does under one ABI, for the calls that have a name.
+struct AbiSummary {
+    arch: Arch,
+    allowed: u64,
+    conditional: u64,
+    refused: u64,
+    /// Of the always allowed, those that the kernel answers without the filter.
+    covered: u64,
+}
+
+fn judge(operand: &Operand, circumstances: &Circumstances, host: Host) -> Result<Judged, Failure> {
+    let mut diagrams = Diagrams::new();
+    let exact = operand.diagram(&mut diagrams, circumstances, Meaning::Exact)?;
+    let program = proven(&mut diagrams, exact, operand)?;
+    let arches: Vec<Arch> = operand
+        .policy(circumstances)?
+        .map_or_else(|| vec![circumstances.arch], |policy| policy.arches);
+    let (mut found, mut refused) = (Vec::new(), None);
+    // Only these dialects are what a runtime is given.
+    if let Subject::Document(Document::Profile(_)) = &operand.subject {
+        match operand.diagram(&mut diagrams, circumstances, Meaning::AsRunc(host)) {
+            Ok(as_runc) => {
+                let differences = differences(&diagrams, exact, as_runc)
+                    .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string()))?;
+                found = difference_lines(&mut diagrams, &differences)?;
+            }
+            Err(failure) => refused = failure.message,
+        }
+    }
+    Ok(Judged {
+        differences: found,
+        refused,
+        instructions: program.instructions().len(),
+        abis: arches
+            .into_iter()
+            .map(|arch| sum_up(&mut diagrams, exact, &program, arch))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn sum_up(
+    diagrams: &mut Diagrams,
+    root: Node,
+    program: &Program,
+    arch: Arch,
+) -> Result<AbiSummary, Failure> {
+    let mut summary = AbiSummary {
+        arch,
+        allowed: 0,
+        conditional: 0,
+        refused: 0,
+        covered: 0,
+    };
+    for (nr, _) in arch.syscalls() {
+        let node = diagrams.select_call(root, arch, nr);
+        match standing(diagrams, node)
+            .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string()))?
+        {
+            Standing::Always(action) if action.lets_through() => {
+                summary.allowed += 1;
+                summary.covered += u64::from(bitmap::covers(program, arch, nr));
+            }
+            Standing::Always(_) => summary.refused += 1,
+            Standing::Conditional(_) => summary.conditional += 1,
+        }
+    }
+    Ok(summary)
+}
+
+impl Judged {
+    fn text(&self, title: &str, terminal: Terminal) -> String {
+        let mut text = String::new();
+        let title = printable(title);
+        for abi in &self.abis {
+            let mut line = format!(
+                "{}: {} allowed, {} by arguments, {} refused",
+                abi.arch.name(),
+                counted(abi.allowed, "call", "calls"),
+                abi.conditional,
+                abi.refused,
+            );
+            if abi.covered > 0 {
+                let _ = write!(line, "; the kernel lets {} through unfiltered", abi.covered);
+            }
+            let _ = writeln!(text, "{title}: {}", wrapped(&line, 2, WIDTH));
+        }
+        let _ = writeln!(
+            text,
+            "{title}: {} when compiled",
+            counted(self.instructions as u64, "instruction", "instructions")
+        );
+        if let Some(why) = &self.refused {
+            let line = format!("no runtime loads it: {}", printable(why));
+            let _ = writeln!(
+                text,
+                "{}",
+                terminal.tint(Tone::Bad, &wrapped(&line, 2, WIDTH))
+            );
+        }
+        if !self.differences.is_empty() {
+            let line = format!(
+                "{title}: a runtime makes something else of it for {}; `profilectl eval --meaning \
+                 as-runc` shows what",
+                counted(self.differences.len() as u64, "call", "calls")
+            );
+            let _ = writeln!(
+                text,
+                "{}",
+                terminal.tint(Tone::Doubtful, &wrapped(&line, 2, WIDTH))
+            );
+            for (abis, subjects) in by_abis(&self.differences.iter().collect::<Vec<_>>()) {
+                let list = format!("{abis}: {}", subjects.join(", "));
+                let _ = writeln!(text, "  {}", wrapped(&list, 4, WIDTH));
+            }
+        }
+        text
+    }
+
+    fn value(&self) -> Value {
+        json!({
+            "instructions": self.instructions,
+            "refused_by_runtimes": self.refused,
+            "abis": self.abis.iter().map(|abi| json!({
+                "abi": abi.arch.name(),
+                "allowed": abi.allowed,
+                "conditional": abi.conditional,
+                "refused": abi.refused,
+                "in_bitmap": abi.covered,
+            })).collect::<Vec<_>>(),
+            "as_runc_differs": self.differences.iter().map(Line::value).collect::<Vec<_>>(),
+        })
+    }
+}
