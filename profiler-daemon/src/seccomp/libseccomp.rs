@@ -203,6 +203,12 @@ pub fn resolve(version: Version, arch: Arch, name: &str) -> Resolved {
     }
 }
 
+/// True if a name is a call's, and came after this release.
+#[must_use]
+pub fn is_older_than(version: Version, name: &str) -> bool {
+    version < first(name)
+}
+
 /// True if a rule on the name becomes code for the architecture.
 #[must_use]
 pub fn knows(version: Version, arch: Arch, name: &str) -> bool {

@@ -24,7 +24,7 @@ use super::{
 pub struct Facts<'f> {
     /// True if the kernel reads only the lower 32 bits of this argument of the call.
     pub is_32_bit: &'f dyn Fn(Arch, &str, u8) -> bool,
-    /// True if a libseccomp that is widely in use does not know this name of a call yet.
+    /// True if the host's libseccomp is older than this name of a call.
     pub is_new_to_libseccomp: &'f dyn Fn(&str) -> bool,
 }
 
