@@ -5,9 +5,9 @@
 //! to be compared with the lower half. The facts are the kernel's own declarations
 //! (`SYSCALL_DEFINE…`, Linux 6.18). Must not know what an argument means.
 //!
-//! Not said here, for the declarations do not say it: a mode (`umode_t`) is cut to 16 bits, the flags
-//! of `clone` are an `unsigned long` of which the kernel reads 32 bits, and many flags declared as
-//! long have no meaning in their upper half.
+//! The flags of `clone` are declared as a long, of which the kernel reads 32 bits; they count as
+//! such. Not said here, for the declarations do not say it: a mode (`umode_t`) is cut to 16 bits, and
+//! many flags declared as long have no meaning in their upper half.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -132,6 +132,9 @@ fn bits(rows: &[(&str, &'static str)]) -> HashMap<&'static str, u8> {
 static NATIVE_BITS: LazyLock<HashMap<&'static str, u8>> = LazyLock::new(|| bits(NATIVE));
 static X32_BITS: LazyLock<HashMap<&'static str, u8>> = LazyLock::new(|| bits(X32));
 
+/// Declared as `unsigned long`; `SYSCALL_DEFINE5(clone, …)` hands on `lower_32_bits` of it.
+const FLAGS_OF_CLONE: (&str, u8) = ("clone", 0);
+
 /// True if the kernel takes the lower half of an argument alone.
 ///
 /// `name` is libseccomp's and `index` counts from 0. Of a call or an argument that is not known this
@@ -141,6 +144,7 @@ static X32_BITS: LazyLock<HashMap<&'static str, u8>> = LazyLock::new(|| bits(X32
 pub fn is_32_bit(arch: Arch, name: &str, index: u8) -> bool {
     let own = || X32_BITS.get(name).filter(|_| arch == Arch::X32);
     arch.has_32_bit_arguments()
+        || (name, index) == FLAGS_OF_CLONE
         || own()
             .or_else(|| NATIVE_BITS.get(name))
             .is_some_and(|bits| index < 8 && bits >> index & 1 == 1)
@@ -167,7 +171,7 @@ mod tests {
             ("setsockopt", &[0, 1, 2, 4]),
             ("personality", &[0]),
             ("openat", &[0, 2, 3]),
-            ("clone", &[]),
+            ("clone", &[0]),
             ("unshare", &[]),
             ("mmap", &[]),
             ("ptrace", &[]),
