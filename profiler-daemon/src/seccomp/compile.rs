@@ -251,3 +251,7 @@ fn singles(ranges: &[(u32, Node)]) -> Option<(Vec<(u32, Node)>, Node)> {
     }
     Some((list, rest))
 }
+
+#[cfg(test)]
+#[path = "compile_tests.rs"]
+mod tests;

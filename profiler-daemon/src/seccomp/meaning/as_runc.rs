@@ -203,3 +203,7 @@ fn number(version: Version, arch: Arch, name: &str) -> Option<u32> {
         Resolved::Elsewhere | Resolved::Unknown => None,
     }
 }
+
+#[cfg(test)]
+#[path = "as_runc_tests.rs"]
+mod tests;
