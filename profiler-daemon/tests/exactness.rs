@@ -16,13 +16,13 @@ use std::thread;
 use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
-    compile::compile,
     diagram::Diagrams,
-    evaluate::{CallData, run},
+    filter::compile::compile,
+    filter::evaluate::{CallData, run},
+    filter::program::Program,
+    filter::symbolic,
     meaning::exact,
     policy::{Policy, Rule},
-    program::Program,
-    symbolic,
 };
 use rules::{ACTIONS, Random, arguments, meant, rules};
 

@@ -10,7 +10,7 @@
 
 use std::{collections::BTreeMap, os::fd::AsRawFd, process::Command};
 
-use profiler_daemon::seccomp::{arch::Arch, width::is_32_bit};
+use profiler_daemon::seccomp::{arch::Arch, facts::width::is_32_bit};
 
 /// Makes a call, and gives its result or its errno.
 fn call(nr: libc::c_long, args: [u64; 6]) -> Result<i64, i32> {

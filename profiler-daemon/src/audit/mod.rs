@@ -12,7 +12,7 @@ use crate::{
         action::Action,
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
-        evaluate::passes_every_filter,
+        filter::evaluate::passes_every_filter,
         summary::{Case, Standing, standing},
     },
 };

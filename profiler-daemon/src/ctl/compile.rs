@@ -13,12 +13,13 @@ use super::{
 use crate::{
     api::client::Client,
     seccomp::{
-        compile,
         diagram::{Diagrams, Node},
-        disassemble::disassemble,
+        dialects::raw,
+        filter::compile,
+        filter::disassemble::disassemble,
+        filter::program::Program,
+        filter::symbolic,
         finding::Level,
-        program::Program,
-        raw, symbolic,
     },
 };
 

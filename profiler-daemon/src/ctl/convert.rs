@@ -16,15 +16,16 @@ use crate::{
     api::client::Client,
     seccomp::{
         diagram::Diagrams,
-        dialect::{Dialect, Document},
-        docker::{self, Indent, Profile, resolve::Circumstances},
+        dialects::docker::{self, Indent, Profile, resolve::Circumstances},
+        dialects::lxc,
+        dialects::oci,
+        dialects::printed::Leaning,
+        dialects::spo,
+        dialects::systemd,
+        dialects::{Dialect, Document},
         finding::{Level, Reading},
-        lxc,
         meaning::Meaning,
-        oci,
         policy::Policy,
-        printed::Leaning,
-        spo, systemd,
     },
 };
 

@@ -14,8 +14,8 @@ use crate::{
     seccomp::{
         arch::Arch,
         condition::{Condition, Operator},
-        dialect::Document,
-        docker::{
+        dialects::Document,
+        dialects::docker::{
             self, Indent,
             edit::{Allowed, Changed, Wanted, edit},
         },

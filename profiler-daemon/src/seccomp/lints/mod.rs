@@ -13,9 +13,9 @@ mod verdicts;
 mod whole;
 
 use self::verdicts::Verdicts;
-use super::{
+use crate::seccomp::{
     arch::Arch,
-    docker::Profile,
+    dialects::docker::Profile,
     finding::{Finding, Findings, LEFT_OUT, Reading},
 };
 

@@ -19,7 +19,7 @@ use crate::seccomp::{
     arch::{Arch, X32_BIT},
     condition::{Condition, Operator},
     diagram::{Diagrams, Node},
-    libseccomp::{Resolved, Version, resolve},
+    facts::libseccomp::{Resolved, Version, resolve},
     policy::Policy,
 };
 

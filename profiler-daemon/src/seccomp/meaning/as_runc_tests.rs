@@ -7,8 +7,8 @@ use crate::seccomp::{
     arch::{Arch, X32_BIT},
     condition::{Condition, Operator},
     diagram::{Diagrams, Node},
-    evaluate::CallData,
-    libseccomp::Version,
+    facts::libseccomp::Version,
+    filter::evaluate::CallData,
     meaning::{MeaningError, exact},
     policy::{Policy, Rule},
 };
