@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use super::{
     action::Action,
     arch::Arch,
-    finding::Reading,
+    finding::{Findings, Reading},
     names,
     policy::{Policy, Rule},
     printed::{self, Leaning},
-    text::{Findings, Line, lines},
+    text::{Line, lines},
 };
 
 /// Reads a list for a machine of `native`.

@@ -7,8 +7,9 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use super::{
     arch::Arch,
-    spelling::{choice, nearest},
-    text::{Findings, Line},
+    finding::{Findings, Level},
+    spelling::{choice, nearest, shortened},
+    text::Line,
 };
 
 /// Names of libseccomp 2.6.1 that no table of `arch` has. Sorted.
@@ -93,17 +94,13 @@ pub(super) fn report_unknown(name: &str, line: Line<'_>, findings: &mut Findings
     if is_known(name) {
         return;
     }
-    let mend = if findings.has_room() {
-        suggestion(name)
-    } else {
-        String::new()
-    };
-    findings.warning(
-        line.place(name),
-        "unknown-call",
-        format!("no architecture has a call named {name:?}, so the line does nothing"),
-        mend,
-    );
+    findings.add(Level::Warning, "unknown-call", line.place(name), || {
+        let quoted = shortened(name);
+        (
+            format!("no architecture has a call named \"{quoted}\", so the line does nothing"),
+            suggestion(name),
+        )
+    });
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use super::{
     action::Action,
+    finding::Findings,
     names,
     policy::{Policy, Rule},
-    text::Findings,
+    spelling::shortened,
 };
 
 /// Which way to err where a dialect can't say what a policy says. Either is reported.
@@ -64,7 +65,10 @@ pub(super) fn verdicts<'a>(
                 findings.warning(
                     None,
                     "left-out",
-                    format!("{name:?} can't be a call's name and is left out; no call has it"),
+                    format!(
+                        "\"{}\" can't be a call's name and is left out; no call has it",
+                        shortened(name)
+                    ),
                     "",
                 );
                 continue;

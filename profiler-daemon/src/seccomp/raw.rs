@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    finding::Reading,
-    text::{Findings, Line, lines},
+    finding::{Findings, Reading},
+    text::{Line, lines},
 };
 
 /// One instruction: code, jump if true, jump if false, operand, as in the kernel's `sock_filter`.

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use super::{
     action::{Action, EPERM},
     condition::{Condition, Operator},
-    finding::Reading,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
-    text::Findings,
+    spelling::shortened,
 };
 
 /// The kind's version that is printed.
@@ -30,7 +30,7 @@ pub fn print(policy: &Policy, name: &str) -> Reading<String> {
         findings.error(
             None,
             "bad-name",
-            format!("Kubernetes takes no object named {name:?}"),
+            format!("Kubernetes takes no object named \"{}\"", shortened(name)),
             "give a name of lower case letters, digits, dots and dashes, with a letter or digit at both ends",
         );
     }

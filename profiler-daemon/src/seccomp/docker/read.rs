@@ -6,7 +6,7 @@
 
 use super::{
     ActionName, ArchMapping, Argument, Conditions, KernelVersion, Profile, Rule,
-    fields::{Fields, members, shortened, suggested},
+    fields::{Fields, members, suggested},
     words,
 };
 use crate::seccomp::{
@@ -14,6 +14,7 @@ use crate::seccomp::{
     finding::{Findings, Level, Reading},
     json::{self, Member, Node, Value},
     placed::Placed,
+    spelling::shortened,
 };
 
 /// Whose fields are known.

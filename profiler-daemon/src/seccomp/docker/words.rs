@@ -5,13 +5,14 @@
 
 use super::{
     Conditions, Profile,
-    fields::{shortened, suggested},
+    fields::suggested,
     vocabulary::{ARCH_NATIVE, BIG_ENDIAN, CAPABILITIES, FLAGS, NATIVE_ARCHES, arch_words},
 };
 use crate::seccomp::{
     finding::{Findings, Level},
     names,
     placed::Placed,
+    spelling::shortened,
 };
 
 /// Adds what there is to say of a profile's words.

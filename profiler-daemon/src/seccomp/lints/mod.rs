@@ -16,7 +16,7 @@ use self::verdicts::Verdicts;
 use super::{
     arch::Arch,
     docker::Profile,
-    finding::{Finding, Findings, LEFT_OUT, Reading},
+    finding::{Finding, Findings, Reading},
 };
 
 /// What lints need to know that other parts of this room know.
@@ -41,9 +41,7 @@ impl Facts<'_> {
 pub fn linted(mut reading: Reading<Profile>, facts: &Facts<'_>) -> Reading<Profile> {
     if let Some(profile) = &reading.value {
         reading.findings.extend(check(profile, facts));
-        reading
-            .findings
-            .sort_by_key(|finding| (finding.code == LEFT_OUT, finding.place, finding.level));
+        reading.findings.sort_by_key(Finding::order);
     }
     reading
 }

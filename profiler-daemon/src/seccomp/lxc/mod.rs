@@ -10,7 +10,10 @@ mod v2_line;
 mod v2_print;
 
 use super::{
-    arch::Arch, finding::Reading, policy::Policy, text::Findings, text::Line, text::lines,
+    arch::Arch,
+    finding::{Findings, Reading},
+    policy::Policy,
+    text::{Line, lines},
 };
 
 /// The greatest errno that libseccomp takes in a rule.

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use super::super::{
     action::Action,
     arch::Arch,
-    finding::Reading,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
     printed::{self, Leaning},
-    text::{Findings, Line},
+    text::Line,
 };
 
 /// Both words, for LXC looks for its own anywhere in the line: up to 4.0 `whitelist`, then the other.

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use super::super::{
     action::Action,
     arch::Arch,
-    finding::Reading,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
-    text::{Findings, Line},
+    spelling::shortened,
+    text::Line,
 };
 use super::{arches, v2_line};
 
@@ -184,14 +185,18 @@ fn read_section(line: Line<'_>, native: Arch, findings: &mut Findings) -> Option
         findings.warning(
             line.start(),
             "section-does-not-narrow",
-            format!("LXC 5.0 holds the rules of [{name}] for every architecture of the machine, as under [all]"),
+            format!("LXC 5.0 holds the rules of [{}] for every architecture of the machine, as under [all]", shortened(name)),
             "write [all], or other rules",
         );
     } else {
         findings.note(
             line.start(),
             "section-passed-over",
-            format!("the rules of [{name}] are not for {}", native.name()),
+            format!(
+                "the rules of [{}] are not for {}",
+                shortened(name),
+                native.name()
+            ),
             "",
         );
     }

@@ -5,9 +5,11 @@
 use super::super::{
     action::Action,
     condition::{Condition, Operator},
+    finding::Findings,
     names,
     policy::Rule,
-    text::{Findings, Line},
+    spelling::shortened,
+    text::Line,
 };
 use super::MAX_ERRNO;
 
@@ -106,8 +108,8 @@ pub(super) fn read_action(line: Line<'_>, text: &str, findings: &mut Findings) -
         line.place(text),
         "unknown-action",
         format!(
-            "LXC has no action {:?} and refuses the profile",
-            first_word(text)
+            "LXC has no action \"{}\" and refuses the profile",
+            shortened(first_word(text))
         ),
         mend,
     );

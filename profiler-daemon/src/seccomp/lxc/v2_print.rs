@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use super::super::{
     action::Action,
     condition::{Condition, Operator},
-    finding::Reading,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
     printed::{self, Leaning, Verdict},
-    text::Findings,
 };
 use super::{MAX_ERRNO, arches};
 

@@ -12,10 +12,10 @@ use self::output::Event;
 use super::{
     action::{Action, EPERM},
     arch::Arch,
-    finding::{Place, Reading},
+    finding::{Findings, Place, Reading},
     names,
     policy::{Policy, Rule},
-    text::{Findings, Line, lines},
+    text::{Line, each_line},
 };
 use crate::profile::{abi::Abi, kernel_calls::kernel_calls, table as numbers};
 
@@ -48,7 +48,11 @@ pub fn read(text: &[u8]) -> Reading<Policy> {
     let mut seen = Seen::default();
     let mut in_table = false;
     let mut table_arch = Arch::X86_64;
-    for line in lines(text, &mut findings) {
+    // What strace writes has no bound of its own, so its lines are not gathered first.
+    for line in each_line(text) {
+        let Some(line) = line.report(&mut findings) else {
+            continue;
+        };
         if let Some(arch) = table::mode(line.text) {
             table_arch = arch;
         } else if table::is_header(line.text) {

@@ -2,8 +2,8 @@
 //! says of the four settings that are read; all others are passed over.
 
 use super::super::{
-    finding::Place,
-    text::{At, Findings, Line},
+    finding::{Findings, Place},
+    text::{At, Line},
 };
 
 /// A word of a value, with its place.

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{
     action::{Action, EPERM},
-    finding::Reading,
+    finding::{Findings, Reading},
     policy::Policy,
     printed::{self, Leaning, wrapped},
-    text::Findings,
 };
 use super::{Refusal, arch_name, errno, groups, local};
 

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use super::super::{
     action::Action,
     arch::Arch,
-    finding::Reading,
+    finding::{Findings, Reading},
     names,
     policy::{Policy, Rule},
-    text::{Findings, lines},
+    spelling::shortened,
+    text::lines,
 };
 use super::{
     ARCHES_WITHOUT_TABLE, Refusal, arch_name,
@@ -105,7 +106,10 @@ impl List {
                     findings.warning(
                         word.line.place(said),
                         "bad-errno",
-                        format!("systemd knows no errno {said:?} and passes the word over"),
+                        format!(
+                            "systemd knows no errno \"{}\" and passes the word over",
+                            shortened(said)
+                        ),
                         "write a name such as EPERM, a number up to 4095, or kill",
                     );
                     return;
@@ -117,7 +121,7 @@ impl List {
                 word.place(),
                 "errno-on-allowed",
                 "systemd takes an errno only in a line that begins with ~, and passes the word over",
-                format!("write SystemCallFilter=~{} on a line of its own", word.text),
+                format!("write SystemCallFilter=~{} on a line of its own", shortened(word.text)),
             );
             return;
         }
@@ -142,8 +146,9 @@ impl List {
                     word.place(),
                     "unknown-group",
                     format!(
-                        "systemd {} has no group {name} and passes it over",
-                        groups::VERSION
+                        "systemd {} has no group {} and passes it over",
+                        groups::VERSION,
+                        shortened(name)
                     ),
                     "",
                 ),
@@ -236,8 +241,8 @@ fn read_arches(
                 word.place(),
                 "unknown-architecture",
                 format!(
-                    "systemd knows no architecture {:?} and passes it over",
-                    word.text
+                    "systemd knows no architecture \"{}\" and passes it over",
+                    shortened(word.text)
                 ),
                 "write native, x86-64, x86, x32, arm64 or arm",
             ),
