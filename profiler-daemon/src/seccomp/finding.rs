@@ -92,6 +92,8 @@ impl Finding {
 pub(in crate::seccomp) struct Findings {
     list: Vec<Finding>,
     left_out: usize,
+    /// How many errors are in the list.
+    errors: usize,
     failed: bool,
 }
 
@@ -107,10 +109,16 @@ impl Findings {
         place: impl Into<Option<Place>>,
         texts: impl FnOnce() -> (String, String),
     ) {
-        self.failed |= level == Level::Error;
-        if self.list.len() >= Self::MOST {
+        if !self.has_room() {
             self.left_out += 1;
-            return;
+            if level != Level::Error || !self.make_room() {
+                self.failed |= level == Level::Error;
+                return;
+            }
+        }
+        if level == Level::Error {
+            self.failed = true;
+            self.errors += 1;
         }
         let (what, mend) = texts();
         self.list.push(Finding {
@@ -125,6 +133,16 @@ impl Findings {
     /// True while a finding is still kept, so that it pays to look for what to say.
     pub(in crate::seccomp) fn has_room(&self) -> bool {
         self.list.len() < Self::MOST
+    }
+
+    /// Drops the last finding that is no error: that a text has no meaning is told before all else.
+    /// False if all are errors.
+    fn make_room(&mut self) -> bool {
+        if self.errors >= self.list.len() {
+            return false;
+        }
+        let last = self.list.iter().rposition(|one| one.level != Level::Error);
+        last.map(|last| self.list.remove(last)).is_some()
     }
 
     /// The text has no meaning.
@@ -210,16 +228,30 @@ mod tests {
     #[test]
     fn they_are_bounded_and_an_error_among_the_hidden_ones_counts() {
         let mut findings = Findings::default();
-        for _ in 0..Findings::MOST {
-            findings.note(None, "n", "", "");
+        for _ in 0..Findings::MOST + 1 {
+            findings.error(None, "e", "", "");
         }
         assert!(!findings.has_room());
-        findings.error(None, "e", "", "");
         let reading = findings.reading(());
         assert_eq!(reading.value, None);
         assert_eq!(reading.findings.len(), Findings::MOST + 1);
         assert_eq!(reading.findings.last().unwrap().level, Level::Error);
         assert_eq!(reading.findings.last().unwrap().code, LEFT_OUT);
+    }
+
+    #[test]
+    fn an_error_is_kept_though_there_are_many_others() {
+        let mut findings = Findings::default();
+        for _ in 0..Findings::MOST {
+            findings.warning(Place { line: 1, column: 1 }, "w", "", "");
+        }
+        findings.error(None, "e", "", "");
+        findings.note(None, "n", "", "");
+        assert!(findings.failed());
+        let list = findings.into_list();
+        assert_eq!(list.len(), Findings::MOST + 1);
+        assert!(list.iter().any(|one| one.code == "e"));
+        assert!(list.last().unwrap().what.starts_with("2 more"));
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub fn read(text: &[u8], native: Arch) -> Reading<Policy> {
         }
     }
     let rules = if names.is_empty() {
+        findings.warning(
+            None,
+            "empty-list",
+            "the list names no call, so every call kills the thread",
+            "write one name a line",
+        );
         Vec::new()
     } else {
         vec![Rule {

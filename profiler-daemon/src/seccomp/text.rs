@@ -7,7 +7,7 @@ use super::finding::{Finding, Findings, Level, Place};
 
 /// Longest profile that is read, in bytes, whatever its dialect. The longest known have 60 thousand;
 /// the worst JSON of this length takes some 130 MB to read. What a tool recorded has no such bound.
-pub const MOST_BYTES: usize = 1 << 20;
+pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// What to say of a profile that is longer than is read.
 pub(super) fn too_long(text: &[u8]) -> Option<Finding> {

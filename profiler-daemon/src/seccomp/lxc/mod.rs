@@ -50,12 +50,15 @@ pub fn arches(native: Arch) -> Vec<Arch> {
 /// The version, and the lines from the policy line on: blank lines before that are passed over.
 fn version<'a, 'b>(lines: &'b [Line<'a>], findings: &mut Findings) -> Option<(u8, &'b [Line<'a>])> {
     let Some(first) = lines.iter().position(|line| !line.text.trim().is_empty()) else {
-        findings.error(
-            None,
-            "no-version",
-            "the text is empty: a profile begins with its version",
-            "write 2 on the first line and allowlist or denylist on the second",
-        );
+        // What is no text, or too long, was told.
+        if !findings.failed() {
+            findings.error(
+                None,
+                "no-version",
+                "the text is empty: a profile begins with its version",
+                "write 2 on the first line and allowlist or denylist on the second",
+            );
+        }
         return None;
     };
     let line = lines[first];

@@ -53,6 +53,9 @@ pub fn read(text: &[u8]) -> Reading<Policy> {
         let Some(line) = line.report(&mut findings) else {
             continue;
         };
+        if line.text.is_empty() {
+            continue;
+        }
         if let Some(arch) = table::mode(line.text) {
             table_arch = arch;
         } else if table::is_header(line.text) {
@@ -158,12 +161,15 @@ fn finish(seen: Seen, mut findings: Findings) -> Reading<Policy> {
         ..
     } = seen;
     if names.is_empty() {
-        findings.error(
-            unread.first,
-            "no-calls",
-            "there is no call in this text, so it is not what strace writes",
-            "give the output of strace -f -o FILE, or of strace -f -c -o FILE",
-        );
+        // Of what is no text that was told.
+        if !findings.failed() {
+            findings.error(
+                unread.first,
+                "no-calls",
+                "there is no call in this text, so it is not what strace writes",
+                "give the output of strace -f -o FILE, or of strace -f -c -o FILE",
+            );
+        }
         return findings.reading(policy(names, Vec::new()));
     }
     if unread.count > 0 {
