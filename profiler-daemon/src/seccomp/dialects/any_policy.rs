@@ -6,7 +6,7 @@ use crate::seccomp::{
     action::Action,
     arch::Arch,
     condition::{Condition, Operator},
-    finding::{Level, Reading},
+    finding::{Findings, Level, Reading},
     policy::{Policy, Rule},
 };
 
@@ -179,5 +179,5 @@ pub(super) fn is_sound<T>(reading: &Reading<T>) -> bool {
         .findings
         .iter()
         .any(|finding| finding.level == Level::Error);
-    reading.value.is_none() == failed && reading.findings.len() <= 1001
+    reading.value.is_none() == failed && reading.findings.len() <= Findings::MOST + 1
 }

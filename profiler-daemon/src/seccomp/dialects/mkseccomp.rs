@@ -10,9 +10,9 @@ use crate::seccomp::{
     action::Action,
     arch::Arch,
     dialects::printed::{self, Leaning},
-    dialects::text::{self, Findings, Line, lines},
+    dialects::text::{self, Line, lines},
     facts::names,
-    finding::Reading,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
 };
 
@@ -40,6 +40,12 @@ pub fn read(text: &[u8], native: Arch) -> Reading<Policy> {
         }
     }
     let rules = if names.is_empty() {
+        findings.warning(
+            None,
+            "empty-list",
+            "the list names no call, so every call kills the thread",
+            "write one name a line",
+        );
         Vec::new()
     } else {
         vec![Rule {

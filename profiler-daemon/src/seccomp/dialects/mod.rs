@@ -19,6 +19,7 @@ pub mod systemd;
 pub(in crate::seccomp) mod text;
 
 use self::docker::Profile;
+use self::text::MOST_BYTES;
 use super::{
     arch::Arch,
     facts::names,
@@ -62,7 +63,16 @@ pub enum Document {
 /// The dialect of a text.
 #[must_use]
 pub fn recognise(text: &[u8]) -> Dialect {
-    let Ok(words) = std::str::from_utf8(text) else {
+    // What a text is shows at its beginning; a profile is no longer than that.
+    let text = text.get(..MOST_BYTES).unwrap_or(text);
+    let words = std::str::from_utf8(text).or_else(|error| match error.error_len() {
+        // Cut off within a character.
+        None if text.len() == MOST_BYTES => {
+            std::str::from_utf8(text.get(..error.valid_up_to()).unwrap_or_default())
+        }
+        _ => Err(error),
+    });
+    let Ok(words) = words else {
         // Every filter has bytes that are no text; a profile with such is told where they are.
         return if Program::from_bytes(text).is_ok() {
             Dialect::Cbpf

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use crate::seccomp::{
     action::Action,
-    dialects::text::Findings,
     facts::names,
+    facts::spelling::shortened,
+    finding::Findings,
     policy::{Policy, Rule},
 };
 
@@ -64,7 +65,10 @@ pub(super) fn verdicts<'a>(
                 findings.warning(
                     None,
                     "left-out",
-                    format!("{name:?} can't be a call's name and is left out; no call has it"),
+                    format!(
+                        "\"{}\" can't be a call's name and is left out; no call has it",
+                        shortened(name)
+                    ),
                     "",
                 );
                 continue;

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use crate::seccomp::{
-    dialects::text::{Findings, Line, lines},
-    finding::Reading,
+    dialects::text::{Line, lines},
+    finding::{Findings, Reading},
 };
 
 /// One instruction: code, jump if true, jump if false, operand, as in the kernel's `sock_filter`.
@@ -80,7 +80,8 @@ pub fn read_text(text: &[u8]) -> Reading<Vec<Raw>> {
 }
 
 fn check_length(length: usize, findings: &mut Findings) {
-    if length == 0 {
+    // Of a text that can't be read, what is wrong was told.
+    if length == 0 && !findings.failed() {
         findings.error(
             None,
             "empty-program",

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use crate::seccomp::{
     action::{Action, EPERM},
     condition::{Condition, Operator},
-    dialects::text::Findings,
-    finding::Reading,
+    facts::spelling::shortened,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
 };
 
@@ -30,7 +30,7 @@ pub fn print(policy: &Policy, name: &str) -> Reading<String> {
         findings.error(
             None,
             "bad-name",
-            format!("Kubernetes takes no object named {name:?}"),
+            format!("Kubernetes takes no object named \"{}\"", shortened(name)),
             "give a name of lower case letters, digits, dots and dashes, with a letter or digit at both ends",
         );
     }

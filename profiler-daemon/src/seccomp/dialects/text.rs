@@ -1,12 +1,31 @@
-//! A foreign text line by line, with places, and the findings that gather while it is read.
+//! A foreign text line by line, with places, and how long a text may be.
 //!
 //! Keeps reading linear and bounded whatever the text is: a place is found within its own line, and
-//! from [`Findings::MOST`] on findings are only counted. Must know nothing of any dialect.
+//! only if its finding is kept. Must know nothing of any dialect.
 
 use crate::seccomp::{
-    facts::names,
-    finding::{Finding, Level, Place, Reading},
+    facts::{names, spelling::shortened},
+    finding::{Finding, Findings, Level, Place},
 };
+
+/// Longest profile that is read, in bytes, whatever its dialect. The longest known have 60 thousand;
+/// the worst JSON of this length takes some 130 MB to read. What a tool recorded has no such bound.
+pub(super) const MOST_BYTES: usize = 1 << 20;
+
+/// What to say of a profile that is longer than is read.
+pub(super) fn too_long(text: &[u8]) -> Option<Finding> {
+    (text.len() > MOST_BYTES).then(|| Finding {
+        level: Level::Error,
+        place: Some(Place::of(text, MOST_BYTES)),
+        code: "too-long",
+        what: format!(
+            "the text has {} bytes, and of a profile no more than {} MiB is read",
+            text.len(),
+            MOST_BYTES >> 20
+        ),
+        mend: "write a profile: the longest known have 60 kB".to_owned(),
+    })
+}
 
 /// One line of a text, without its line feed.
 #[derive(Clone, Copy, Debug)]
@@ -59,42 +78,64 @@ impl From<At<'_>> for Option<Place> {
     }
 }
 
-/// The lines of a text. One that is no text at all (a NUL byte, invalid UTF-8) is an error and is
-/// left out; a carriage return at its end is not part of a line.
+/// The lines of a profile. One that is no text at all is an error and is left out, and so are all
+/// lines of a text that is too long.
 pub(super) fn lines<'a>(text: &'a [u8], findings: &mut Findings) -> Vec<Line<'a>> {
+    match too_long(text) {
+        Some(finding) => {
+            findings.add(finding.level, finding.code, finding.place, || {
+                (finding.what, finding.mend)
+            });
+            Vec::new()
+        }
+        None => each_line(text)
+            .filter_map(|line| line.report(findings))
+            .collect(),
+    }
+}
+
+/// A line, or where and why it is none.
+pub(super) struct MaybeLine<'a>(Result<Line<'a>, (Place, &'static str, &'static str)>);
+
+impl<'a> MaybeLine<'a> {
+    /// The line; that it is none is an error.
+    pub(super) fn report(self, findings: &mut Findings) -> Option<Line<'a>> {
+        self.0
+            .map_err(|(place, code, what)| findings.error(place, code, what, "give a text file"))
+            .ok()
+    }
+}
+
+/// The lines of a text of any length. A NUL byte or invalid UTF-8 makes that a line is none; a
+/// carriage return at its end is not part of a line.
+pub(super) fn each_line(text: &[u8]) -> impl Iterator<Item = MaybeLine<'_>> {
     let body = text.strip_suffix(b"\n").unwrap_or(text);
-    if text.is_empty() {
-        return Vec::new();
+    let parts = body.split(|byte| *byte == b'\n');
+    (1..=u32::MAX)
+        .zip(parts)
+        .take(if text.is_empty() { 0 } else { usize::MAX })
+        .map(|(number, bytes)| MaybeLine(one_line(number, bytes)))
+}
+
+fn one_line(number: u32, bytes: &[u8]) -> Result<Line<'_>, (Place, &'static str, &'static str)> {
+    if let Some(nul) = bytes.iter().position(|byte| *byte == 0) {
+        let what = "a NUL byte: this is no text";
+        return Err((within(number, bytes, nul), "nul-byte", what));
     }
-    let mut lines = Vec::new();
-    for (number, bytes) in (1..=u32::MAX).zip(body.split(|byte| *byte == b'\n')) {
-        if let Some(nul) = bytes.iter().position(|byte| *byte == 0) {
-            let place = within(number, bytes, nul);
-            findings.error(
-                place,
-                "nul-byte",
-                "a NUL byte: this is no text",
-                "give a text file",
-            );
-            continue;
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) => lines.push(Line {
-                number,
-                text: text.strip_suffix('\r').unwrap_or(text),
-            }),
-            Err(error) => {
-                let place = within(number, bytes, error.valid_up_to());
-                findings.error(
-                    place,
-                    "not-utf-8",
-                    "bytes that are no UTF-8: this is no text",
-                    "give a text file",
-                );
-            }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Line {
+            number,
+            text: text.strip_suffix('\r').unwrap_or(text),
+        }),
+        Err(error) => {
+            let what = "bytes that are no UTF-8: this is no text";
+            Err((
+                within(number, bytes, error.valid_up_to()),
+                "not-utf-8",
+                what,
+            ))
         }
     }
-    lines
 }
 
 fn within(line: u32, bytes: &[u8], offset: usize) -> Place {
@@ -104,116 +145,18 @@ fn within(line: u32, bytes: &[u8], offset: usize) -> Place {
     }
 }
 
-/// Findings that gather, up to a bound.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    list: Vec<Finding>,
-    uncounted: usize,
-    failed: bool,
-}
-
-impl Findings {
-    /// How many are kept; further ones are counted.
-    pub(super) const MOST: usize = 1000;
-
-    /// True while a finding is still kept, so that it pays to word it well.
-    pub(super) fn has_room(&self) -> bool {
-        self.list.len() < Self::MOST
-    }
-
-    /// The text has no meaning.
-    pub(super) fn error(
-        &mut self,
-        place: impl Into<Option<Place>>,
-        code: &'static str,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) {
-        self.failed = true;
-        self.push(Level::Error, place, code, what, mend);
-    }
-
-    /// It means something else than it seems to.
-    pub(super) fn warning(
-        &mut self,
-        place: impl Into<Option<Place>>,
-        code: &'static str,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) {
-        self.push(Level::Warning, place, code, what, mend);
-    }
-
-    /// Worth knowing.
-    pub(super) fn note(
-        &mut self,
-        place: impl Into<Option<Place>>,
-        code: &'static str,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) {
-        self.push(Level::Note, place, code, what, mend);
-    }
-
-    fn push(
-        &mut self,
-        level: Level,
-        place: impl Into<Option<Place>>,
-        code: &'static str,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) {
-        if !self.has_room() {
-            self.uncounted += 1;
-            return;
-        }
-        self.list.push(Finding {
-            level,
-            place: place.into(),
-            code,
-            what: what.into(),
-            mend: mend.into(),
-        });
-    }
-
-    /// What came of it all: the value, unless there was an error.
-    pub(super) fn reading<T>(mut self, value: T) -> Reading<T> {
-        if self.uncounted > 0 {
-            self.list.push(Finding {
-                level: if self.failed {
-                    Level::Error
-                } else {
-                    Level::Warning
-                },
-                place: None,
-                code: "more-findings",
-                what: format!("{} more findings are not shown", self.uncounted),
-                mend: "mend the first ones and read again".to_owned(),
-            });
-        }
-        Reading {
-            value: (!self.failed).then_some(value),
-            findings: self.list,
-        }
-    }
-}
-
 /// Reports a name that no architecture has. It is kept all the same: a newer kernel may know it.
 pub(super) fn report_unknown(name: &str, line: Line<'_>, findings: &mut Findings) {
     if names::is_known(name) {
         return;
     }
-    let mend = if findings.has_room() {
-        names::suggestion(name)
-    } else {
-        String::new()
-    };
-    findings.warning(
-        line.place(name),
-        "unknown-call",
-        format!("no architecture has a call named {name:?}, so the line does nothing"),
-        mend,
-    );
+    findings.add(Level::Warning, "unknown-call", line.place(name), || {
+        let quoted = shortened(name);
+        (
+            format!("no architecture has a call named \"{quoted}\", so the line does nothing"),
+            names::suggestion(name),
+        )
+    });
 }
 
 #[cfg(test)]
@@ -248,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_long_line_full_of_findings_takes_no_time() {
-        let text = "x ".repeat(1_000_000);
+        let text = "x ".repeat(MOST_BYTES / 2);
         let mut findings = Findings::default();
         let lines = lines(text.as_bytes(), &mut findings);
         for word in lines[0].text.split(' ') {
@@ -258,15 +201,16 @@ mod tests {
     }
 
     #[test]
-    fn findings_are_bounded_and_an_error_among_the_hidden_ones_counts() {
+    fn of_a_text_that_is_too_long_nothing_is_read() {
+        let mut text = b"read\n".repeat(MOST_BYTES / 5);
         let mut findings = Findings::default();
-        for _ in 0..Findings::MOST {
-            findings.note(None, "n", "", "");
-        }
-        findings.error(None, "e", "", "");
-        let reading = findings.reading(());
-        assert_eq!(reading.value, None);
-        assert_eq!(reading.findings.len(), Findings::MOST + 1);
-        assert_eq!(reading.findings.last().unwrap().level, Level::Error);
+        assert_eq!(lines(&text, &mut findings).len(), MOST_BYTES / 5);
+        assert!(!findings.failed());
+        text.resize(MOST_BYTES + 1, b'x');
+        assert!(lines(&text, &mut findings).is_empty());
+        let finding = findings.into_list().remove(0);
+        assert_eq!(finding.code, "too-long");
+        assert!(finding.what.contains("1048577 bytes"), "{}", finding.what);
+        assert_eq!(finding.place, Some(Place::of(&text, MOST_BYTES)));
     }
 }

@@ -5,10 +5,8 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use crate::seccomp::{
-    arch::Arch,
-    facts::spelling::{choice, nearest},
-};
+use super::spelling::{choice, nearest};
+use crate::seccomp::arch::Arch;
 
 /// Names of libseccomp 2.6.1 that no table of `arch` has. Sorted.
 const ELSEWHERE: [&str; 33] = [

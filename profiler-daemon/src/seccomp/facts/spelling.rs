@@ -6,15 +6,38 @@ const MOST: usize = 3;
 /// Longest word that is compared: no known one is longer than 40 characters.
 const LONGEST: usize = 64;
 
+/// A word of the text as a finding quotes it.
+pub(in crate::seccomp) fn shortened(word: &str) -> String {
+    /// As long as the longest words that are meant, and some.
+    const MOST: usize = 64;
+    let mut short: String = word
+        .chars()
+        .take(MOST)
+        .flat_map(|letter| {
+            let control = letter.is_control();
+            let plain = (!control).then_some(letter);
+            let escaped = control.then(|| letter.escape_default());
+            plain.into_iter().chain(escaped.into_iter().flatten())
+        })
+        .collect();
+    if word.chars().nth(MOST).is_some() {
+        short.push('…');
+    }
+    short
+}
+
 /// Words near to a wrong one, the nearest first; upper and lower case are the same.
 pub fn nearest<'w>(wrong: &str, words: impl IntoIterator<Item = &'w str>) -> Vec<&'w str> {
     if wrong.len() > LONGEST {
         return Vec::new();
     }
     let wrong = wrong.to_ascii_lowercase();
-    let farthest = (wrong.chars().count() / 3).clamp(1, 3);
+    let length = wrong.chars().count();
+    let farthest = (length / 3).clamp(1, 3);
     let mut near: Vec<(usize, &str)> = words
         .into_iter()
+        // Comparing letters takes long, and lengths say of most words that they are not near.
+        .filter(|word| word.chars().count().abs_diff(length) <= farthest)
         .map(|word| {
             let distance = strsim::osa_distance(&wrong, &word.to_ascii_lowercase());
             (distance, word)

@@ -6,7 +6,7 @@
 use crate::seccomp::{
     dialects::json::{Member, Node, Value},
     dialects::placed::Placed,
-    facts::spelling::{choice, nearest},
+    facts::spelling::{choice, nearest, shortened},
     finding::{Findings, Level, Place},
 };
 
@@ -249,25 +249,6 @@ pub(in crate::seccomp) fn suggested(wrong: &str, all: &[&str]) -> String {
     } else {
         format!("did you mean {}?", choice(&near))
     }
-}
-
-/// A word of the text as a finding quotes it.
-pub(in crate::seccomp) fn shortened(word: &str) -> String {
-    const MOST: usize = 64;
-    let mut short: String = word
-        .chars()
-        .take(MOST)
-        .flat_map(|letter| {
-            let control = letter.is_control();
-            let plain = (!control).then_some(letter);
-            let escaped = control.then(|| letter.escape_default());
-            plain.into_iter().chain(escaped.into_iter().flatten())
-        })
-        .collect();
-    if word.chars().nth(MOST).is_some() {
-        short.push('…');
-    }
-    short
 }
 
 /// True if Go takes the key for the field's name. Two letters outside ASCII fold into it.

@@ -6,13 +6,14 @@
 
 use super::{
     ActionName, ArchMapping, Argument, Conditions, KernelVersion, Profile, Rule,
-    fields::{Fields, members, shortened, suggested},
+    fields::{Fields, members, suggested},
     words,
 };
 use crate::seccomp::{
     condition::Operator,
     dialects::json::{self, Member, Node, Value},
     dialects::placed::Placed,
+    facts::spelling::shortened,
     finding::{Findings, Level, Reading},
 };
 

@@ -5,12 +5,13 @@
 
 use super::{
     Conditions, Profile,
-    fields::{shortened, suggested},
+    fields::suggested,
     vocabulary::{ARCH_NATIVE, BIG_ENDIAN, CAPABILITIES, FLAGS, NATIVE_ARCHES, arch_words},
 };
 use crate::seccomp::{
     dialects::placed::Placed,
     facts::names,
+    facts::spelling::shortened,
     finding::{Findings, Level},
 };
 

@@ -11,22 +11,22 @@ mod tree;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 pub use self::tree::{Member, Node, Value};
-use crate::seccomp::finding::{Finding, Level, Place};
+use crate::seccomp::{
+    dialects::text::{MOST_BYTES, too_long},
+    finding::{Finding, Level, Place},
+};
 
 /// Deepest nesting of lists and objects that is read. A profile has five levels, an OCI
 /// configuration eight.
 pub const MOST_DEPTH: usize = 64;
-
-/// Longest text that is read, in bytes. The longest profiles known have 60 thousand; the worst text
-/// of this length takes some 130 MB to read.
-pub const MOST_BYTES: usize = 1 << 20;
 
 /// Reads a text.
 ///
 /// # Errors
 /// The text is no JSON, or is longer or deeper than is read here; the finding says where.
 pub fn parse(text: &[u8]) -> Result<Node<'_>, Finding> {
-    if let Some(offset) = depth::first_beyond(text, MOST_DEPTH) {
+    let read = text.get(..MOST_BYTES).unwrap_or(text);
+    if let Some(offset) = depth::first_beyond(read, MOST_DEPTH) {
         return Err(refused(
             "too-deep",
             Place::of(text, offset),
@@ -34,16 +34,8 @@ pub fn parse(text: &[u8]) -> Result<Node<'_>, Finding> {
             "write a profile: it has five levels",
         ));
     }
-    if text.len() > MOST_BYTES {
-        return Err(refused(
-            "too-long",
-            Place::of(text, MOST_BYTES),
-            format!(
-                "the text goes on after {} MiB, and no more is read",
-                MOST_BYTES >> 20
-            ),
-            "write a profile: the longest known have 60 kB",
-        ));
+    if let Some(finding) = too_long(text) {
+        return Err(finding);
     }
     let text = std::str::from_utf8(text).map_err(|error| {
         let place = Place::of(text, error.valid_up_to());

@@ -10,8 +10,10 @@ mod v2_line;
 mod v2_print;
 
 use crate::seccomp::{
-    arch::Arch, dialects::text::Findings, dialects::text::Line, dialects::text::lines,
-    finding::Reading, policy::Policy,
+    arch::Arch,
+    dialects::text::{Line, lines},
+    finding::{Findings, Reading},
+    policy::Policy,
 };
 
 /// The greatest errno that libseccomp takes in a rule.
@@ -48,12 +50,15 @@ pub fn arches(native: Arch) -> Vec<Arch> {
 /// The version, and the lines from the policy line on: blank lines before that are passed over.
 fn version<'a, 'b>(lines: &'b [Line<'a>], findings: &mut Findings) -> Option<(u8, &'b [Line<'a>])> {
     let Some(first) = lines.iter().position(|line| !line.text.trim().is_empty()) else {
-        findings.error(
-            None,
-            "no-version",
-            "the text is empty: a profile begins with its version",
-            "write 2 on the first line and allowlist or denylist on the second",
-        );
+        // What is no text, or too long, was told.
+        if !findings.failed() {
+            findings.error(
+                None,
+                "no-version",
+                "the text is empty: a profile begins with its version",
+                "write 2 on the first line and allowlist or denylist on the second",
+            );
+        }
         return None;
     };
     let line = lines[first];

@@ -9,8 +9,8 @@ use crate::seccomp::{
     action::Action,
     arch::Arch,
     dialects::printed::{self, Leaning},
-    dialects::text::{Findings, Line},
-    finding::Reading,
+    dialects::text::Line,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
 };
 

@@ -6,8 +6,9 @@ use super::{arches, v2_line};
 use crate::seccomp::{
     action::Action,
     arch::Arch,
-    dialects::text::{Findings, Line},
-    finding::Reading,
+    dialects::text::Line,
+    facts::spelling::shortened,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
 };
 
@@ -184,14 +185,18 @@ fn read_section(line: Line<'_>, native: Arch, findings: &mut Findings) -> Option
         findings.warning(
             line.start(),
             "section-does-not-narrow",
-            format!("LXC 5.0 holds the rules of [{name}] for every architecture of the machine, as under [all]"),
+            format!("LXC 5.0 holds the rules of [{}] for every architecture of the machine, as under [all]", shortened(name)),
             "write [all], or other rules",
         );
     } else {
         findings.note(
             line.start(),
             "section-passed-over",
-            format!("the rules of [{name}] are not for {}", native.name()),
+            format!(
+                "the rules of [{}] are not for {}",
+                shortened(name),
+                native.name()
+            ),
             "",
         );
     }

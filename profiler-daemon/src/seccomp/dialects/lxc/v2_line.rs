@@ -6,7 +6,9 @@ use super::MAX_ERRNO;
 use crate::seccomp::{
     action::Action,
     condition::{Condition, Operator},
-    dialects::text::{self, Findings, Line},
+    dialects::text::{self, Line},
+    facts::spelling::shortened,
+    finding::Findings,
     policy::Rule,
 };
 
@@ -105,8 +107,8 @@ pub(super) fn read_action(line: Line<'_>, text: &str, findings: &mut Findings) -
         line.place(text),
         "unknown-action",
         format!(
-            "LXC has no action {:?} and refuses the profile",
-            first_word(text)
+            "LXC has no action \"{}\" and refuses the profile",
+            shortened(first_word(text))
         ),
         mend,
     );

@@ -7,8 +7,7 @@ use crate::seccomp::{
     action::Action,
     condition::{Condition, Operator},
     dialects::printed::{self, Leaning, Verdict},
-    dialects::text::Findings,
-    finding::Reading,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
 };
 

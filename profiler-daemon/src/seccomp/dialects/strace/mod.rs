@@ -13,9 +13,9 @@ use crate::profile::{abi::Abi, kernel_calls::kernel_calls, table as numbers};
 use crate::seccomp::{
     action::{Action, EPERM},
     arch::Arch,
-    dialects::text::{self, Findings, Line, lines},
+    dialects::text::{self, Line, each_line},
     facts::names,
-    finding::{Place, Reading},
+    finding::{Findings, Place, Reading},
     policy::{Policy, Rule},
 };
 
@@ -48,7 +48,14 @@ pub fn read(text: &[u8]) -> Reading<Policy> {
     let mut seen = Seen::default();
     let mut in_table = false;
     let mut table_arch = Arch::X86_64;
-    for line in lines(text, &mut findings) {
+    // What strace writes has no bound of its own, so its lines are not gathered first.
+    for line in each_line(text) {
+        let Some(line) = line.report(&mut findings) else {
+            continue;
+        };
+        if line.text.is_empty() {
+            continue;
+        }
         if let Some(arch) = table::mode(line.text) {
             table_arch = arch;
         } else if table::is_header(line.text) {
@@ -154,12 +161,15 @@ fn finish(seen: Seen, mut findings: Findings) -> Reading<Policy> {
         ..
     } = seen;
     if names.is_empty() {
-        findings.error(
-            unread.first,
-            "no-calls",
-            "there is no call in this text, so it is not what strace writes",
-            "give the output of strace -f -o FILE, or of strace -f -c -o FILE",
-        );
+        // Of what is no text that was told.
+        if !findings.failed() {
+            findings.error(
+                unread.first,
+                "no-calls",
+                "there is no call in this text, so it is not what strace writes",
+                "give the output of strace -f -o FILE, or of strace -f -c -o FILE",
+            );
+        }
         return findings.reading(policy(names, Vec::new()));
     }
     if unread.count > 0 {

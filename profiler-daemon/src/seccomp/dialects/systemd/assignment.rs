@@ -2,8 +2,8 @@
 //! says of the four settings that are read; all others are passed over.
 
 use crate::seccomp::{
-    dialects::text::{At, Findings, Line},
-    finding::Place,
+    dialects::text::{At, Line},
+    finding::{Findings, Place},
 };
 
 /// A word of a value, with its place.

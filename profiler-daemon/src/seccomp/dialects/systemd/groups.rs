@@ -14,9 +14,6 @@ pub const VERSION: &str = "262";
 /// What systemd lets a unit with a list of allowed calls make in any case.
 pub const DEFAULT: &str = "@default";
 
-/// The group of all calls that systemd knows.
-const KNOWN: &str = "@known";
-
 static GROUPS: LazyLock<BTreeMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
     let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut group = "";
@@ -32,9 +29,6 @@ static GROUPS: LazyLock<BTreeMap<&'static str, Vec<&'static str>>> = LazyLock::n
     }
     groups
 });
-
-static ELSEWHERE: LazyLock<BTreeSet<&'static str>> =
-    LazyLock::new(|| members(KNOWN).unwrap_or_default());
 
 /// The names of a group, those of the groups in it too; `None` if there is no such group.
 #[must_use]
@@ -60,11 +54,6 @@ pub fn members(group: &str) -> Option<BTreeSet<&'static str>> {
 /// All groups, sorted.
 pub fn all() -> impl Iterator<Item = &'static str> {
     GROUPS.keys().copied()
-}
-
-/// True if systemd knows the name, of whatever processor.
-pub(in crate::seccomp) fn is_known_elsewhere(name: &str) -> bool {
-    ELSEWHERE.contains(name)
 }
 
 #[cfg(test)]

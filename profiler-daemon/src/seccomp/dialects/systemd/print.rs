@@ -6,8 +6,7 @@ use super::{Refusal, arch_name, errno, groups, local};
 use crate::seccomp::{
     action::{Action, EPERM},
     dialects::printed::{self, Leaning, wrapped},
-    dialects::text::Findings,
-    finding::Reading,
+    finding::{Findings, Reading},
     policy::Policy,
 };
 

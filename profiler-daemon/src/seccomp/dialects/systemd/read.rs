@@ -13,8 +13,9 @@ use super::{
 use crate::seccomp::{
     action::Action,
     arch::Arch,
-    dialects::text::{self, Findings, lines},
-    finding::Reading,
+    dialects::text::{self, lines},
+    facts::spelling::shortened,
+    finding::{Findings, Reading},
     policy::{Policy, Rule},
 };
 
@@ -104,7 +105,10 @@ impl List {
                     findings.warning(
                         word.line.place(said),
                         "bad-errno",
-                        format!("systemd knows no errno {said:?} and passes the word over"),
+                        format!(
+                            "systemd knows no errno \"{}\" and passes the word over",
+                            shortened(said)
+                        ),
                         "write a name such as EPERM, a number up to 4095, or kill",
                     );
                     return;
@@ -116,7 +120,7 @@ impl List {
                 word.place(),
                 "errno-on-allowed",
                 "systemd takes an errno only in a line that begins with ~, and passes the word over",
-                format!("write SystemCallFilter=~{} on a line of its own", word.text),
+                format!("write SystemCallFilter=~{} on a line of its own", shortened(word.text)),
             );
             return;
         }
@@ -141,8 +145,9 @@ impl List {
                     word.place(),
                     "unknown-group",
                     format!(
-                        "systemd {} has no group {name} and passes it over",
-                        groups::VERSION
+                        "systemd {} has no group {} and passes it over",
+                        groups::VERSION,
+                        shortened(name)
                     ),
                     "",
                 ),
@@ -235,8 +240,8 @@ fn read_arches(
                 word.place(),
                 "unknown-architecture",
                 format!(
-                    "systemd knows no architecture {:?} and passes it over",
-                    word.text
+                    "systemd knows no architecture \"{}\" and passes it over",
+                    shortened(word.text)
                 ),
                 "write native, x86-64, x86, x32, arm64 or arm",
             ),
