@@ -22,17 +22,17 @@ use kernel_oracle::{Call, Gate, answers};
 use libseccomp_export::{
     Exported, Library, Set,
     defects::{self, ALLOW, ERRNO_5, KILL},
-    explain::{explain, release, width, without_mistaken},
-    sets::{meant, plain, points, random_set, set, shown},
+    explain::{Model, explain, release, without_mistaken},
+    sets::{NAME, meant, points, random_set, set, shown},
 };
-use oracle::{
-    accumulator::ambiguous,
-    random::Random,
-    tree::{Failure, Release, Tree},
-};
+use oracle::{accumulator::ambiguous, interpreter, random::Random};
 use profiler_daemon::seccomp::{
     arch::Arch,
+    diagram::{Diagrams, Node},
     libseccomp::{Resolved, Version, resolve},
+    meaning::libseccomp_tree::{Failure, Release},
+    program::{Instruction, Program},
+    symbolic,
 };
 use testbed::Testbed;
 
@@ -87,6 +87,15 @@ fn note(found: &mut Found, why: &'static str, set: &Set) {
     }
 }
 
+/// What a program answers to every call.
+fn whole(diagrams: &mut Diagrams, program: &[interpreter::Instruction]) -> Node {
+    let instructions = program
+        .iter()
+        .map(|&(code, jt, jf, k)| Instruction { code, jt, jf, k });
+    let program = Program::new(instructions.collect()).expect("a filter");
+    symbolic::diagram(diagrams, &program).expect("libseccomp's filters are no mazes")
+}
+
 /// Judges what became of a set; `Err` holds what nothing explains.
 fn judge(
     set: &Set,
@@ -95,11 +104,12 @@ fn judge(
     random: &mut Random,
     found: &mut Found,
 ) -> Result<(), String> {
-    let rules = plain(set);
-    let tree = |arch, release| Tree::of(set.default, &rules, width(arch), release);
     let arches = [Arch::X86_64, Arch::X86];
-    let failures = arches.map(|arch| tree(arch, release).err());
-    let dropped = || arches.map(|arch| without_mistaken(set, arch, release));
+    let mut diagrams = Diagrams::new();
+    let mut models = arches.map(|arch| Model::of(&mut diagrams, set, arch, release));
+    let failures = models.each_ref().map(|model| model.tree().err());
+    let dropped =
+        || arches.map(|arch| without_mistaken(&mut Diagrams::new(), set, arch, release));
     let fails = |why| {
         if failures.contains(&Some(why)) {
             return true;
@@ -109,7 +119,7 @@ fn judge(
     };
     let program = match exported {
         Exported::Program(program) => program,
-        Exported::Hang if fails(Failure::Hang) => {
+        Exported::Hang if fails(Failure::Endless) => {
             note(found, defects::ENDLESS, set);
             return Ok(());
         }
@@ -124,12 +134,19 @@ fn judge(
     }
     let places = ambiguous(&program);
     let mut reasons = BTreeSet::new();
-    for arch in arches {
-        let trees = [Release::Before261, Release::From261].map(|release| tree(arch, release).ok());
+    let whole = whole(&mut diagrams, &program);
+    for (arch, model) in arches.into_iter().zip(&mut models) {
         for args in points(set, random, 80) {
-            reasons.extend(explain(
-                set, arch, &program, &places, &trees, release, &args,
-            )?);
+            let why = explain(&mut diagrams, set, arch, &program, &places, model, &args)?;
+            reasons.extend(why);
+        }
+        // Not only at these points: what the model foretells, it foretells for every call.
+        let got = diagrams.select_call(whole, arch, arch.number(NAME).expect("a number"));
+        if model.tree() != Ok(got)
+            && places.is_empty()
+            && !model.without(&mut diagrams, set, arch).contains(&got)
+        {
+            return Err(format!("{}: another filter than foretold", shown(set)));
         }
     }
     for why in reasons {

@@ -4,6 +4,7 @@ use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
     condition::{Condition, Operator},
+    meaning::libseccomp_tree,
     policy::{self, Policy},
 };
 
@@ -11,7 +12,7 @@ use super::{
     Rule, Set,
     defects::{ALLOW, KILL},
 };
-use crate::oracle::{interpreter::Data, random::Random, reference, tree};
+use crate::oracle::{interpreter::Data, random::Random, reference};
 
 /// A call all of whose arguments are 64 bits wide.
 pub(crate) const NAME: &str = "mmap";
@@ -38,14 +39,16 @@ pub(crate) fn set(default: u32, rules: Vec<(u32, Vec<Condition>)>) -> Set {
     Set {
         default,
         arches: Vec::new(),
+        optimize: 0,
         rules: rules.collect(),
     }
 }
 
-pub(crate) fn plain(set: &Set) -> Vec<tree::Rule> {
+/// The rules as the product's model of the library takes them.
+pub(crate) fn plain(set: &Set) -> Vec<libseccomp_tree::Rule> {
     let rules = set.rules.iter();
     rules
-        .map(|rule| (rule.action, rule.conditions.clone()))
+        .map(|rule| (Action::from_return(rule.action), rule.conditions.clone()))
         .collect()
 }
 
