@@ -20,10 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kernel_oracle::{Call, Gate, answers};
 use libseccomp_export::{
-    Exported, Library, Set,
-    defects::{self, ALLOW, ERRNO_5, KILL},
+    Exported, Library, Rule, Set,
+    defects::{self, ALLOW, Defect, ERRNO_5, KILL},
     explain::{Model, explain, release, without_mistaken},
-    sets::{NAME, meant, points, random_set, set, shown},
+    sets::{NAME, meant_for, points, random_set, shown},
 };
 use oracle::{accumulator::ambiguous, interpreter, random::Random};
 use profiler_daemon::seccomp::{
@@ -190,7 +190,9 @@ fn every_disagreement_is_explained() {
             unexplained.len(),
             &unexplained[..unexplained.len().min(5)]
         );
-        for defect in &defects::ALL {
+        // The sets have one call, which every architecture has: `libseccomp_policies` shows the rest.
+        let shown = |defect: &&Defect| defect.rules.iter().all(|(_, name, _)| *name == NAME);
+        for defect in defects::ALL.iter().filter(shown) {
             let here = defect.fixed.is_none_or(|fixed| library.version < fixed);
             assert_eq!(found.contains_key(defect.name), here, "{}", defect.name);
         }
@@ -205,17 +207,30 @@ fn the_kept_cases_show_their_defects_on_the_kernel_too() {
     for library in Library::all() {
         for defect in &defects::ALL {
             let rules = defect.rules.iter();
-            let rules = rules.map(|(action, conditions)| (*action, conditions.to_vec()));
-            let set = set(defect.default, rules.collect());
+            let rules = rules.map(|(action, name, conditions)| Rule {
+                action: *action,
+                name,
+                conditions: conditions.to_vec(),
+            });
+            let set = Set {
+                default: defect.default,
+                arches: vec![defect.arch],
+                optimize: 0,
+                rules: rules.collect(),
+            };
             assert_eq!(
-                meant(&set, Arch::X86_64, true, &defect.args),
+                meant_for(defect.call, &set, defect.arch, true, &defect.args),
                 defect.right,
                 "{}",
                 defect.name
             );
             let call = Call {
-                gate: Gate::Syscall,
-                nr: 9,
+                gate: if defect.arch == Arch::X86 {
+                    Gate::Int80
+                } else {
+                    Gate::Syscall
+                },
+                nr: defect.arch.number(defect.call).expect("a number"),
                 args: defect.args,
             };
             let got = match library.export(&[set]).remove(0) {

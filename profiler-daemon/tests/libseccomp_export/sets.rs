@@ -134,6 +134,17 @@ pub(crate) fn random_set(random: &mut Random, actions: &[u32], one_argument: boo
 
 /// What the rules mean, those with the default's action among them or not.
 pub(crate) fn meant(set: &Set, arch: Arch, with_default: bool, args: &[u64; 6]) -> u32 {
+    meant_for(NAME, set, arch, with_default, args)
+}
+
+/// The same for any call.
+pub(crate) fn meant_for(
+    name: &str,
+    set: &Set,
+    arch: Arch,
+    with_default: bool,
+    args: &[u64; 6],
+) -> u32 {
     let rules = set
         .rules
         .iter()
@@ -150,7 +161,7 @@ pub(crate) fn meant(set: &Set, arch: Arch, with_default: bool, args: &[u64; 6]) 
             })
             .collect(),
     };
-    reference::exact(&policy, arch, NAME, args).to_return()
+    reference::exact(&policy, arch, name, args).to_return()
 }
 
 /// The set with constants of 32 bits.
