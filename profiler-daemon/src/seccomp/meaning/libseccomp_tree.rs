@@ -91,12 +91,15 @@ pub struct Tree {
     default: Action,
 }
 
-/// True if a rule makes a known one, which does the same under further conditions, superfluous: the
-/// library takes that out, so that it is in no other rule's way.
+/// True if a rule makes a known one, which does the same under further equalities, superfluous: the
+/// library takes that out, so that it is in no other rule's way. Other comparisons are taken out in
+/// part only, or not.
 fn covers((action, tests): &Rule, (known_action, known): &Rule) -> bool {
+    let mut further = known.iter().filter(|one| !tests.contains(one));
     action == known_action
         && tests.len() < known.len()
         && tests.iter().all(|one| known.contains(one))
+        && further.all(|one| matches!(one.operator, Operator::Equal | Operator::MaskedEqual))
 }
 
 /// An exit of a test, or the way in.
