@@ -14,6 +14,7 @@ mod rules;
 
 use std::thread;
 
+use oracle::{random::Random, reference};
 use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
@@ -25,7 +26,6 @@ use profiler_daemon::seccomp::{
     program::Program,
     symbolic,
 };
-use oracle::{random::Random, reference};
 use rules::{ACTIONS, arguments, rules};
 
 /// Calls of which each policy judges some: with 64-bit and with 32-bit arguments.

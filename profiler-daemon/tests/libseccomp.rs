@@ -108,8 +108,7 @@ fn judge(
     let mut diagrams = Diagrams::new();
     let mut models = arches.map(|arch| Model::of(&mut diagrams, set, arch, release));
     let failures = models.each_ref().map(|model| model.tree().err());
-    let dropped =
-        || arches.map(|arch| without_mistaken(&mut Diagrams::new(), set, arch, release));
+    let dropped = || arches.map(|arch| without_mistaken(&mut Diagrams::new(), set, arch, release));
     let fails = |why| {
         if failures.contains(&Some(why)) {
             return true;

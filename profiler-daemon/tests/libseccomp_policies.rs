@@ -233,9 +233,7 @@ impl Case<'_> {
         let mut found = Vec::new();
         for (arch, set) in self.calls() {
             let rules = plain(&set);
-            found.extend(
-                foretold(&mut diagrams, set.default, &rules, width(arch), release).err(),
-            );
+            found.extend(foretold(&mut diagrams, set.default, &rules, width(arch), release).err());
             if mistaken {
                 let trees = without_mistaken(&mut diagrams, &set, arch, release);
                 found.extend(trees.into_iter().filter_map(Result::err));

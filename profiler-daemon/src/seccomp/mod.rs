@@ -31,6 +31,7 @@ pub mod policy;
 pub mod printed;
 pub mod program;
 pub mod raw;
+pub mod runtime_needs;
 pub mod spelling;
 pub mod spo;
 pub mod strace;

@@ -159,10 +159,7 @@ pub(crate) const ALL: [Defect; 7] = [
                   through socketcall or ipc alone (accept, send, recv, semop, semtimedop), it is left out, and the \
                   loading with it: every later comparison is with the architecture, and no rule holds.",
         default: KILL,
-        rules: &[
-            (ALLOW, "accept", &[]),
-            (ALLOW, "read", &[on(0, Equal, 1)]),
-        ],
+        rules: &[(ALLOW, "accept", &[]), (ALLOW, "read", &[on(0, Equal, 1)])],
         call: "read",
         arch: Arch::X86,
         args: [1, 0, 0, 0, 0, 0],

@@ -33,9 +33,7 @@ fn argument(index: u32, operator: &str, value: u64, value_two: u64) -> Value {
 pub(crate) fn all() -> Vec<(&'static str, String)> {
     let errno = "SCMP_ACT_ERRNO";
     let most = allow(&all_but(&["times", "personality", "socket", "ptrace"]));
-    let on = |name: &str, action: &str, args: &[Value]| {
-        json!({"names": [name], "action": action, "args": args})
-    };
+    let on = |name: &str, action: &str, args: &[Value]| json!({"names": [name], "action": action, "args": args});
     let by_old_name: Vec<Value> = all_but(&["times"])
         .iter()
         .map(|name| json!({"name": name, "action": "SCMP_ACT_ALLOW", "args": []}))
@@ -63,7 +61,11 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         ),
         (
             "kill-process",
-            profile("SCMP_ACT_KILL_PROCESS", &ALL_X86, std::slice::from_ref(&most)),
+            profile(
+                "SCMP_ACT_KILL_PROCESS",
+                &ALL_X86,
+                std::slice::from_ref(&most),
+            ),
         ),
         (
             "log",
@@ -113,7 +115,11 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
                         ],
                     ),
                     // Through socketcall too under i386.
-                    on("socket", "SCMP_ACT_ALLOW", &[argument(0, "SCMP_CMP_NE", 40, 0)]),
+                    on(
+                        "socket",
+                        "SCMP_ACT_ALLOW",
+                        &[argument(0, "SCMP_CMP_NE", 40, 0)],
+                    ),
                     on("no_such_call", "SCMP_ACT_KILL", &[]),
                 ],
             ),
