@@ -113,6 +113,7 @@ async fn read(
                     title,
                     subject,
                     findings: Vec::new(),
+                    traced: operand.traced,
                 }),
                 Vec::new(),
             )),
@@ -149,6 +150,7 @@ fn linted(
         title: title.clone(),
         subject: Subject::Document(document),
         findings: Vec::new(),
+        traced: false,
     });
     (title, operand, reading.findings)
 }

@@ -26,6 +26,7 @@ use crate::{
         finding::{Level, Reading},
         meaning::Meaning,
         policy::Policy,
+        runtime_needs,
     },
 };
 
@@ -90,7 +91,7 @@ pub(super) fn written(
     })?;
     let printed = match to {
         WrittenDialect::Docker | WrittenDialect::Oci => {
-            let profile = Profile::from(&policy);
+            let profile = Profile::from(&for_runtimes(policy, operand, terminal));
             return if to == WrittenDialect::Oci {
                 oci::print(&profile, Indent::Spaces)
                     .map(String::into_bytes)
@@ -103,6 +104,7 @@ pub(super) fn written(
         WrittenDialect::Lxc1 => lxc::v1::print(&for_lxc(policy, operand, terminal), leaning),
         WrittenDialect::Systemd => systemd::print(&policy, leaning),
         WrittenDialect::Spo | WrittenDialect::Cbpf => {
+            let policy = for_runtimes(policy, operand, terminal);
             spo::print(&policy, &resource_name(&operand.title))
         }
     };
@@ -120,6 +122,22 @@ pub(super) fn written(
             told.trim_end().to_owned(),
         )),
     }
+}
+
+/// What strace saw with what container runtimes call under a profile, so that a container starts.
+fn for_runtimes(policy: Policy, operand: &Operand, terminal: &Terminal) -> Policy {
+    if !operand.traced {
+        return policy;
+    }
+    let (policy, added) = runtime_needs::added(policy);
+    if !added.is_empty() {
+        terminal.remark(&format!(
+            "{}: allowed for runc and crun themselves, which start no container without: {}",
+            operand.title,
+            added.join(", ")
+        ));
+    }
+    policy
 }
 
 /// With what LXC itself calls under a profile, so that a container starts.

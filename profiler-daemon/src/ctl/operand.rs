@@ -39,6 +39,8 @@ pub(super) struct Operand {
     pub subject: Subject,
     /// What there is to say about its text.
     pub findings: Vec<Finding>,
+    /// It is what strace saw: what a program calls, and not what starts it in a container.
+    pub traced: bool,
 }
 
 /// What an operand says.
@@ -57,6 +59,8 @@ pub(super) enum Subject {
 pub(super) struct Text {
     /// What to call it.
     pub title: String,
+    /// Its dialect.
+    pub dialect: Dialect,
     /// What it says.
     pub reading: Reading<Document>,
 }
@@ -83,6 +87,7 @@ pub(super) fn text(name: &str, dialect: Option<Dialect>, native: Arch) -> Result
     let dialect = dialect.unwrap_or_else(|| recognise(&bytes));
     Ok(Text {
         title,
+        dialect,
         reading: read(&bytes, dialect, native),
     })
 }
@@ -96,6 +101,7 @@ pub(super) fn is_file(name: &str) -> bool {
 pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
     let Text {
         title,
+        dialect,
         reading: Reading { value, findings },
         ..
     } = text;
@@ -104,6 +110,7 @@ pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
             title,
             subject: Subject::Document(document),
             findings,
+            traced: dialect == Dialect::Strace,
         }),
         None => Err(Failure::new(
             ExitStatus::BadInput,
@@ -119,6 +126,7 @@ fn known(title: &str, subject: Subject) -> Operand {
         title: title.to_owned(),
         subject,
         findings: Vec::new(),
+        traced: false,
     }
 }
 
@@ -184,6 +192,7 @@ pub(super) fn exported(
 ) -> Result<Operand, Failure> {
     usable(Text {
         title: title.to_owned(),
+        dialect: Dialect::Docker,
         reading: read(profile.to_string().as_bytes(), Dialect::Docker, native),
     })
 }
