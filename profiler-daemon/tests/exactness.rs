@@ -19,10 +19,12 @@ use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
     diagram::Diagrams,
-    filter::compile::compile,
-    filter::evaluate::{CallData, run},
-    filter::program::Program,
-    filter::symbolic,
+    filter::{
+        compile::compile,
+        evaluate::{CallData, run},
+        program::Program,
+        symbolic,
+    },
     meaning::exact,
     policy::{Policy, Rule},
 };

@@ -30,8 +30,10 @@ use profiler_daemon::seccomp::{
     arch::Arch,
     diagram::{Diagrams, Node},
     facts::libseccomp::{Resolved, Version, resolve},
-    filter::program::{Instruction, Program},
-    filter::symbolic,
+    filter::{
+        program::{Instruction, Program},
+        symbolic,
+    },
     meaning::libseccomp_tree::{Failure, Release},
 };
 use testbed::Testbed;

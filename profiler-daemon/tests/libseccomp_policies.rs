@@ -39,8 +39,10 @@ use profiler_daemon::seccomp::{
     diagram::{Diagrams, Node},
     difference::{Difference, differences},
     facts::libseccomp::{Resolved, Version, resolve},
-    filter::program::{Instruction, Program},
-    filter::symbolic,
+    filter::{
+        program::{Instruction, Program},
+        symbolic,
+    },
     meaning::{Host, MeaningError, Refused, Runtime, as_runc, libseccomp_tree::Failure},
     policy::{self, Policy},
     summary::arch_of,

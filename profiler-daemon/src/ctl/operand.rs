@@ -14,13 +14,18 @@ use crate::{
         action::Action,
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
-        dialects::docker::{
-            self,
-            resolve::{Circumstances, Resolved, resolve},
+        dialects::{
+            Dialect, Document,
+            docker::{
+                self,
+                resolve::{Circumstances, Resolved, resolve},
+            },
+            read, recognise,
         },
-        dialects::{Dialect, Document, read, recognise},
-        filter::program::{Instruction, Program},
-        filter::symbolic,
+        filter::{
+            program::{Instruction, Program},
+            symbolic,
+        },
         finding::{Finding, Level, Reading},
         meaning::{self, Meaning},
         policy::Policy,
