@@ -22,20 +22,22 @@ use std::{
 
 use profiler_daemon::seccomp::{
     arch::Arch,
-    bitmap::covers,
-    compile::compile,
     condition::Operator,
     diagram::{Diagrams, Node},
-    docker::{
+    dialects::docker::{
         docker_default,
         resolve::{Circumstances, Resolved, resolve},
     },
-    evaluate::{CallData, run},
+    filter::{
+        bitmap::covers,
+        compile::compile,
+        evaluate::{CallData, run},
+        program::{Instruction, Program},
+        symbolic,
+    },
     meaning::exact,
     policy::Policy,
-    program::{Instruction, Program},
     summary::{Standing, sections, standing},
-    symbolic,
 };
 
 /// Runs of each measurement; the median is told.

@@ -15,11 +15,9 @@ use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
     condition::{Condition, Operator},
+    dialects::{lxc, mkseccomp, printed::Leaning, raw, spo, strace, systemd},
     finding::{Finding, Reading},
-    lxc, mkseccomp,
     policy::{Policy, Rule},
-    printed::Leaning,
-    raw, spo, strace, systemd,
 };
 
 fn folder() -> PathBuf {

@@ -29,10 +29,12 @@ use oracle::{accumulator::ambiguous, interpreter, random::Random};
 use profiler_daemon::seccomp::{
     arch::Arch,
     diagram::{Diagrams, Node},
-    libseccomp::{Resolved, Version, resolve},
+    facts::libseccomp::{Resolved, Version, resolve},
+    filter::{
+        program::{Instruction, Program},
+        symbolic,
+    },
     meaning::libseccomp_tree::{Failure, Release},
-    program::{Instruction, Program},
-    symbolic,
 };
 use testbed::Testbed;
 

@@ -38,12 +38,14 @@ use profiler_daemon::seccomp::{
     condition::{Condition, Operator},
     diagram::{Diagrams, Node},
     difference::{Difference, differences},
-    libseccomp::{Resolved, Version, resolve},
+    facts::libseccomp::{Resolved, Version, resolve},
+    filter::{
+        program::{Instruction, Program},
+        symbolic,
+    },
     meaning::{Host, MeaningError, Refused, Runtime, as_runc, libseccomp_tree::Failure},
     policy::{self, Policy},
-    program::{Instruction, Program},
     summary::arch_of,
-    symbolic,
 };
 use testbed::Testbed;
 

@@ -24,17 +24,19 @@ use profiler_daemon::{
     seccomp::{
         arch::Arch,
         diagram::{Diagrams, Node},
-        difference::{Difference, differences},
-        docker::{
+        dialects::docker::{
             self, Profile,
             resolve::{Circumstances, Resolved, resolve},
         },
-        libseccomp::Version,
+        difference::{Difference, differences},
+        facts::libseccomp::Version,
+        filter::{
+            program::{Instruction, Program},
+            symbolic,
+        },
         meaning::{Host, Runtime, as_runc},
         policy::Policy,
-        program::{Instruction, Program},
         summary::{Standing, arch_of, standing},
-        symbolic,
     },
 };
 use testbed::{Container, Daemon, Testbed, eventually};
@@ -152,7 +154,7 @@ fn rows(diagrams: &mut Diagrams, found: &[Difference]) -> BTreeSet<Row> {
             rows.insert((of.clone(), call, before.clone(), after.clone()));
         };
         let mut next = Some(one.first);
-        let mut nameless = |from: Option<u32>, to: u32| match from {
+        let nameless = |from: Option<u32>, to: u32| match from {
             Some(from) if from == to => Some(format!("{from:#x}")),
             Some(from) if from < to => Some(format!("{from:#x}-{to:#x}")),
             _ => None,

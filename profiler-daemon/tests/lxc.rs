@@ -19,11 +19,9 @@ use std::time::Duration;
 use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
+    dialects::{lxc, printed::Leaning, strace},
     finding::Level,
-    lxc,
     policy::{Policy, Rule},
-    printed::Leaning,
-    strace,
 };
 
 use container::Lxc;

@@ -23,18 +23,15 @@ use crate::{
     api::client::Client,
     seccomp::{
         arch::Arch,
-        bitmap,
         diagram::{Diagrams, Node},
-        dialect::Document,
-        difference::differences,
-        docker::resolve::Circumstances,
+        dialects::{Document, docker::resolve::Circumstances},
+        difference::{Direction, differences},
+        facts::{libseccomp::is_older_than, width::is_32_bit},
+        filter::{bitmap, program::Program},
         finding::{Finding, Level, Reading},
-        libseccomp::{Resolved, resolve},
         lints::{self, Facts},
         meaning::{Host, Meaning},
-        program::Program,
         summary::{Standing, standing},
-        width::is_32_bit,
     },
 };
 
@@ -105,7 +102,7 @@ async fn read(
                     value: Some(document),
                     findings: operand.findings,
                 };
-                Ok(linted(title, reading, circumstances, host))
+                Ok(linted(title, reading, host))
             }
             subject => Ok((
                 title.clone(),
@@ -119,14 +116,13 @@ async fn read(
             )),
         };
     };
-    Ok(linted(text.title, text.reading, circumstances, host))
+    Ok(linted(text.title, text.reading, host))
 }
 
 /// A document with all that there is to say about it.
 fn linted(
     title: String,
     reading: Reading<Document>,
-    circumstances: &Circumstances,
     host: Host,
 ) -> (String, Option<Operand>, Vec<Finding>) {
     let reading = match reading {
@@ -134,9 +130,7 @@ fn linted(
             value: Some(Document::Profile(profile)),
             findings,
         } => {
-            let is_new = |name: &str| {
-                resolve(host.libseccomp, circumstances.arch, name) == Resolved::Unknown
-            };
+            let is_new = |name: &str| is_older_than(host.libseccomp, name);
             let facts = Facts {
                 is_32_bit: &is_32_bit,
                 is_new_to_libseccomp: &is_new,
@@ -241,8 +235,13 @@ impl Judged {
     fn text(&self, title: &str, terminal: Terminal) -> String {
         let mut text = String::new();
         let title = printable(title);
+        let mut line = |tone: Option<Tone>, words: &str| {
+            let words = wrapped(&format!("{title}: {words}"), 2, WIDTH);
+            let words = tone.map_or_else(|| words.clone(), |tone| terminal.tint(tone, &words));
+            let _ = writeln!(text, "{words}");
+        };
         for abi in &self.abis {
-            let mut line = format!(
+            let mut words = format!(
                 "{}: {} allowed, {} by arguments, {} refused",
                 abi.arch.name(),
                 counted(abi.allowed, "call", "calls"),
@@ -250,37 +249,53 @@ impl Judged {
                 abi.refused,
             );
             if abi.covered > 0 {
-                let _ = write!(line, "; the kernel lets {} through unfiltered", abi.covered);
+                let _ = write!(
+                    words,
+                    "; the kernel lets {} through unfiltered",
+                    abi.covered
+                );
             }
-            let _ = writeln!(text, "{title}: {}", wrapped(&line, 2, WIDTH));
+            line(None, &words);
         }
-        let _ = writeln!(
-            text,
-            "{title}: {} when compiled",
-            counted(self.instructions as u64, "instruction", "instructions")
-        );
+        let count = counted(self.instructions as u64, "instruction", "instructions");
+        line(None, &format!("{count} when compiled"));
         if let Some(why) = &self.refused {
-            let line = format!("no runtime loads it: {}", printable(why));
-            let _ = writeln!(
-                text,
-                "{}",
-                terminal.tint(Tone::Bad, &wrapped(&line, 2, WIDTH))
-            );
+            let why = printable(why);
+            line(Some(Tone::Bad), &format!("no runtime loads it: {why}"));
         }
-        if !self.differences.is_empty() {
-            let line = format!(
-                "{title}: a runtime makes something else of it for {}; `profilectl eval --meaning \
-                 as-runc` shows what",
-                counted(self.differences.len() as u64, "call", "calls")
-            );
-            let _ = writeln!(
-                text,
-                "{}",
-                terminal.tint(Tone::Doubtful, &wrapped(&line, 2, WIDTH))
-            );
-            for (abis, subjects) in by_abis(&self.differences.iter().collect::<Vec<_>>()) {
-                let list = format!("{abis}: {}", subjects.join(", "));
-                let _ = writeln!(text, "  {}", wrapped(&list, 4, WIDTH));
+        if self.differences.is_empty() {
+            return text;
+        }
+        line(
+            Some(Tone::Doubtful),
+            "what a runtime makes of it is something else (`profilectl eval --meaning as-runc` \
+             tells of one call):",
+        );
+        for (direction, words) in [
+            (Direction::Loosened, "lets through more"),
+            (Direction::Tightened, "lets through less"),
+            (Direction::Both, "lets through some more and some less"),
+            (
+                Direction::Answer,
+                "lets through the same, with another answer to the rest",
+            ),
+        ] {
+            let lines: Vec<&Line> = self
+                .differences
+                .iter()
+                .filter(|line| line.direction == direction)
+                .collect();
+            if lines.is_empty() {
+                continue;
+            }
+            let count = counted(lines.len() as u64, "call or range", "calls and ranges");
+            let _ = writeln!(text, "  {words}: {count}");
+            // What is refused either way is of little interest.
+            if direction != Direction::Answer {
+                for (abis, subjects) in by_abis(&lines) {
+                    let list = format!("{abis}: {}", subjects.join(", "));
+                    let _ = writeln!(text, "    {}", wrapped(&list, 6, WIDTH));
+                }
             }
         }
         text

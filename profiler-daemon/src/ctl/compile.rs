@@ -13,12 +13,10 @@ use super::{
 use crate::{
     api::client::Client,
     seccomp::{
-        compile,
         diagram::{Diagrams, Node},
-        disassemble::disassemble,
+        dialects::raw,
+        filter::{compile, disassemble::disassemble, program::Program, symbolic},
         finding::Level,
-        program::Program,
-        raw, symbolic,
     },
 };
 

@@ -16,15 +16,17 @@ use crate::{
     api::client::Client,
     seccomp::{
         diagram::Diagrams,
-        dialect::{Dialect, Document},
-        docker::{self, Indent, Profile, resolve::Circumstances},
+        dialects::{
+            Dialect, Document,
+            docker::{self, Indent, Profile, resolve::Circumstances},
+            lxc, oci,
+            printed::Leaning,
+            spo, systemd,
+        },
         finding::{Level, Reading},
-        lxc,
         meaning::Meaning,
-        oci,
         policy::Policy,
-        printed::Leaning,
-        runtime_needs, spo, systemd,
+        runtime_needs,
     },
 };
 

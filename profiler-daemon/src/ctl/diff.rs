@@ -77,7 +77,7 @@ pub(super) async fn run(
 
 /// One call, or numbers without a name, on which the profiles differ.
 pub(super) struct Line {
-    direction: Direction,
+    pub direction: Direction,
     /// None for audit numbers that no table has.
     arch: Option<Arch>,
     first: u32,
@@ -167,15 +167,26 @@ impl Line {
     /// What it is about, without its ABI.
     fn subject(&self) -> String {
         match self.arch {
+            // Such is no call's number, and every ABI has it.
+            Some(_) if self.first == u32::MAX => "number -1".to_owned(),
             Some(arch) if self.first == self.last => arch
                 .syscall(self.first)
                 .map_or_else(|| format!("#{}", self.bare(self.first)), str::to_owned),
             _ if self.first == 0 && self.last == u32::MAX => "every call".to_owned(),
+            _ if self.is_to_the_end() => format!("numbers from {} on", self.bare(self.first)),
             _ => format!(
                 "numbers {} to {}",
                 self.bare(self.first),
                 self.bare(self.last)
             ),
+        }
+    }
+
+    /// True if no number of the ABI is greater, but for -1.
+    fn is_to_the_end(&self) -> bool {
+        match self.arch {
+            Some(Arch::X86_64) => self.last >= X32_BIT - 1,
+            _ => self.last >= u32::MAX - 1,
         }
     }
 
@@ -312,6 +323,7 @@ pub(super) fn by_abis(lines: &[&Line]) -> BTreeMap<String, Vec<String>> {
     for (subject, mut arches) in arches {
         // x86_64 before x32 before i386.
         arches.sort_unstable_by(|one, two| two.cmp(one));
+        arches.dedup();
         let abis = arches.join(", ");
         groups.entry(abis).or_default().push(subject);
     }

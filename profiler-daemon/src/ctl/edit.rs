@@ -14,10 +14,12 @@ use crate::{
     seccomp::{
         arch::Arch,
         condition::{Condition, Operator},
-        dialect::Document,
-        docker::{
-            self, Indent,
-            edit::{Allowed, Changed, Wanted, edit},
+        dialects::{
+            Document,
+            docker::{
+                self, Indent,
+                edit::{Allowed, Changed, Wanted, edit},
+            },
         },
     },
 };

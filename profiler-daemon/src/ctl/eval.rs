@@ -20,8 +20,8 @@ use crate::{
         action::Action,
         arch::{Arch, X32_BIT},
         diagram::{Diagrams, Node},
-        evaluate::{CallData, passes_every_filter},
-        names,
+        facts::names,
+        filter::evaluate::{CallData, passes_every_filter},
         summary::{Standing, standing},
     },
 };

@@ -14,16 +14,21 @@ use crate::{
         action::Action,
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
-        dialect::{Dialect, Document, read, recognise},
-        docker::{
-            self,
-            resolve::{Circumstances, Resolved, resolve},
+        dialects::{
+            Dialect, Document,
+            docker::{
+                self,
+                resolve::{Circumstances, Resolved, resolve},
+            },
+            read, recognise,
+        },
+        filter::{
+            program::{Instruction, Program},
+            symbolic,
         },
         finding::{Finding, Level, Reading},
         meaning::{self, Meaning},
         policy::Policy,
-        program::{Instruction, Program},
-        symbolic,
     },
 };
 

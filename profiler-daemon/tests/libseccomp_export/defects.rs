@@ -9,7 +9,7 @@ use profiler_daemon::seccomp::{
         Condition,
         Operator::{self, Equal, GreaterOrEqual, Less, LessOrEqual, NotEqual},
     },
-    libseccomp::Version,
+    facts::libseccomp::Version,
 };
 
 use super::sets::NAME;

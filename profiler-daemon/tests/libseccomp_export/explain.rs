@@ -7,8 +7,8 @@ use profiler_daemon::seccomp::{
     arch::Arch,
     condition::{Condition, Operator},
     diagram::{Diagrams, Node},
-    evaluate::CallData,
-    libseccomp::Version,
+    facts::libseccomp::Version,
+    filter::evaluate::CallData,
     meaning::libseccomp_tree::{self, Failure, Release, Tree, Width},
 };
 

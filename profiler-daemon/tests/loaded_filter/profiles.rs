@@ -2,7 +2,7 @@
 
 use profiler_daemon::seccomp::{
     arch::Arch,
-    docker::{self, Indent},
+    dialects::docker::{self, Indent},
 };
 use serde_json::{Value, json};
 

@@ -13,10 +13,10 @@ mod verdicts;
 mod whole;
 
 use self::verdicts::Verdicts;
-use super::{
+use crate::seccomp::{
     arch::Arch,
-    docker::Profile,
-    finding::{Finding, Findings, LEFT_OUT, Reading},
+    dialects::docker::Profile,
+    finding::{Finding, Findings, Reading},
 };
 
 /// What lints need to know that other parts of this room know.
@@ -41,9 +41,7 @@ impl Facts<'_> {
 pub fn linted(mut reading: Reading<Profile>, facts: &Facts<'_>) -> Reading<Profile> {
     if let Some(profile) = &reading.value {
         reading.findings.extend(check(profile, facts));
-        reading
-            .findings
-            .sort_by_key(|finding| (finding.code == LEFT_OUT, finding.place, finding.level));
+        reading.findings.sort_by_key(Finding::order);
     }
     reading
 }

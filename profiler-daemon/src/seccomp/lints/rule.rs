@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::Facts;
 use crate::seccomp::{
-    docker::{ActionName, Rule},
+    dialects::{
+        docker::{ActionName, Rule},
+        placed::Placed,
+    },
     finding::{Findings, Level},
-    placed::Placed,
 };
 
 /// The smallest errno that libseccomp refuses.
@@ -52,18 +54,21 @@ pub(super) fn check(rule: &Rule, facts: &Facts<'_>, findings: &mut Findings) {
                 )
             });
         }
-        if (facts.is_new_to_libseccomp)(name) {
-            findings.add(Level::Note, "new-to-libseccomp", name.place, || {
-                (
-                    format!(
-                        "{} is newer than many hosts' libseccomp: there the name is passed over, \
-                         and the call meets the default action",
-                        name.value
-                    ),
-                    String::new(),
-                )
-            });
-        }
+    }
+    let new: Vec<&Placed<String>> = rule
+        .all_names()
+        .filter(|name| (facts.is_new_to_libseccomp)(name))
+        .collect();
+    if let Some(first) = new.first() {
+        findings.add(Level::Note, "new-to-libseccomp", first.place, || {
+            let names: Vec<&str> = new.iter().map(|name| name.value.as_str()).collect();
+            let what = format!(
+                "newer than the host's libseccomp, which passes over the name, so that the call \
+                 meets the default action: {}",
+                names.join(", ")
+            );
+            (what, String::new())
+        });
     }
 }
 

@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 
 pub use clause::Clause;
 
-use super::{
+use crate::seccomp::{
     action::Action,
     arch::{Arch, X32_BIT},
     diagram::{Block, Diagrams, Node, Split, TooLarge, Word},
-    evaluate::CallData,
+    filter::evaluate::CallData,
 };
 
 /// Bound on ranges of numbers within one architecture.
@@ -156,7 +156,7 @@ pub fn standing(diagrams: &mut Diagrams, node: Node) -> Result<Standing, TooLarg
         }
         let witness = diagrams
             .witness(Node::FALSE, all)
-            .unwrap_or(CallData::default());
+            .unwrap_or_default();
         cases.push(Case {
             action,
             when,
