@@ -31,7 +31,7 @@ use crate::{
         finding::{Finding, Level, Reading},
         libseccomp::is_older_than,
         lints::{self, Facts},
-        meaning::{Host, Meaning},
+        meaning::{Host, Meaning, Runtime},
         program::Program,
         summary::{Standing, standing},
         width::is_32_bit,
@@ -44,7 +44,7 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
-    let host = host(&args.circumstances)?;
+    let host = host(&args.host)?;
     let (title, operand, found) = read(args, client, &circumstances, host).await?;
     let judged = match &operand {
         Some(operand) => Some(judge(operand, &circumstances, host)),
@@ -79,9 +79,7 @@ pub(super) async fn run(
     Ok(match judged {
         None => ExitStatus::BadInput,
         Some(Err(_)) => ExitStatus::Found,
-        Some(Ok(judged)) if grave(Level::Warning) || !judged.differences.is_empty() => {
-            ExitStatus::Found
-        }
+        Some(Ok(judged)) if grave(Level::Warning) || judged.is_misread() => ExitStatus::Found,
         Some(Ok(_)) => ExitStatus::Done,
     })
 }
@@ -107,18 +105,38 @@ async fn read(
                 };
                 Ok(linted(title, reading, host))
             }
-            subject => Ok((
-                title.clone(),
-                Some(Operand {
-                    title,
+            subject => {
+                let found = unfiltered(&subject);
+                let findings = Vec::new();
+                let operand = Operand {
+                    title: title.clone(),
                     subject,
-                    findings: Vec::new(),
-                }),
-                Vec::new(),
-            )),
+                    findings,
+                };
+                Ok((title, Some(operand), found))
+            }
         };
     };
     Ok(linted(text.title, text.reading, host))
+}
+
+/// What there is to say where no filter is.
+fn unfiltered(subject: &Subject) -> Vec<Finding> {
+    let is_filtered = match subject {
+        Subject::Unconfined => false,
+        Subject::Filters(list) => !list.is_empty(),
+        Subject::Document(_) => true,
+    };
+    if is_filtered {
+        return Vec::new();
+    }
+    vec![Finding {
+        level: Level::Warning,
+        place: None,
+        code: "no-filter",
+        what: "there is no filter: every call is let through".to_owned(),
+        mend: "start the container under a profile".to_owned(),
+    }]
 }
 
 /// A document with all that there is to say about it.
@@ -157,8 +175,10 @@ fn linted(
 struct Judged {
     /// Where a runtime makes something else of it; empty for what no runtime reads.
     differences: Vec<Line>,
-    /// Why no runtime would load it.
+    /// Why the runtime would not load it.
     refused: Option<String>,
+    /// What loads the profile, by name.
+    runtime: String,
     instructions: usize,
     abis: Vec<AbiSummary>,
 }
@@ -195,12 +215,24 @@ fn judge(operand: &Operand, circumstances: &Circumstances, host: Host) -> Result
     Ok(Judged {
         differences: found,
         refused,
+        runtime: format!(
+            "{} with libseccomp {}",
+            family(host.runtime),
+            host.libseccomp
+        ),
         instructions: program.instructions().len(),
         abis: arches
             .into_iter()
             .map(|arch| sum_up(&mut diagrams, exact, &program, arch))
             .collect::<Result<_, _>>()?,
     })
+}
+
+const fn family(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Runc => "runc",
+        Runtime::Crun => "crun",
+    }
 }
 
 fn sum_up(
@@ -233,6 +265,13 @@ fn sum_up(
 }
 
 impl Judged {
+    /// True if the runtime does not load it, or lets through other calls than it says. With which
+    /// errno the rest is refused is no fault of the profile: runc answers ENOSYS for what is new.
+    fn is_misread(&self) -> bool {
+        let is_grave = |line: &Line| line.direction != Direction::Answer;
+        self.refused.is_some() || self.differences.iter().any(is_grave)
+    }
+
     fn text(&self, title: &str, terminal: Terminal) -> String {
         let mut text = String::new();
         let title = printable(title);
@@ -262,15 +301,21 @@ impl Judged {
         line(None, &format!("{count} when compiled"));
         if let Some(why) = &self.refused {
             let why = printable(why);
-            line(Some(Tone::Bad), &format!("no runtime loads it: {why}"));
+            line(
+                Some(Tone::Bad),
+                &format!("{} does not load it: {why}", self.runtime),
+            );
         }
         if self.differences.is_empty() {
             return text;
         }
         line(
             Some(Tone::Doubtful),
-            "what a runtime makes of it is something else (`profilectl eval --meaning as-runc` \
-             tells of one call):",
+            &format!(
+                "what {} makes of it is something else (`profilectl eval --meaning as-runc` \
+                 tells of one call):",
+                self.runtime
+            ),
         );
         for (direction, words) in [
             (Direction::Loosened, "lets through more"),
@@ -305,7 +350,8 @@ impl Judged {
     fn value(&self) -> Value {
         json!({
             "instructions": self.instructions,
-            "refused_by_runtimes": self.refused,
+            "runtime": self.runtime,
+            "refused_by_runtime": self.refused,
             "abis": self.abis.iter().map(|abi| json!({
                 "abi": abi.arch.name(),
                 "allowed": abi.allowed,

@@ -4,7 +4,6 @@ use super::{
     circumstances::{circumstances, meaning},
     delivery::deliver_bytes,
     exit::{ExitStatus, Failure},
-    findings,
     operand::{Operand, load},
     profile_args::{CompileArgs, FilterFormat},
     terminal::Terminal,
@@ -16,7 +15,6 @@ use crate::{
         compile,
         diagram::{Diagrams, Node},
         disassemble::disassemble,
-        finding::Level,
         program::Program,
         raw, symbolic,
     },
@@ -28,12 +26,9 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
-    let meaning = meaning(args.meaning, &args.circumstances)?;
+    let meaning = meaning(args.meaning, &args.host)?;
     let operand = load(&args.profile, client, circumstances.arch).await?;
-    let told = findings::lines(&operand.title, &operand.findings, Level::Warning);
-    if !told.is_empty() {
-        terminal.remark(told.trim_end());
-    }
+    operand.warn(terminal);
     let mut diagrams = Diagrams::new();
     let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
     let program = proven(&mut diagrams, root, &operand)?;

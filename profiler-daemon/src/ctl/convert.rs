@@ -1,6 +1,6 @@
 //! `profilectl convert`: a profile from one dialect into another, what is lost named.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use super::{
     circumstances::circumstances,
@@ -9,7 +9,9 @@ use super::{
     exit::{ExitStatus, Failure},
     findings,
     operand::{self, Operand, Subject, load, usable},
+    printable::wrapped,
     profile_args::{ConvertArgs, DialectName, FilterFormat, WrittenDialect},
+    table::WIDTH,
     terminal::Terminal,
 };
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
         diagram::Diagrams,
         dialect::{Dialect, Document},
         docker::{self, Indent, Profile, resolve::Circumstances},
-        finding::{Level, Reading},
+        finding::{Finding, Level, Reading},
         lxc,
         meaning::Meaning,
         oci,
@@ -42,7 +44,7 @@ pub(super) async fn run(
         )?)?,
         None => load(&args.profile, client, circumstances.arch).await?,
     };
-    let told = findings::lines(&operand.title, &operand.findings, Level::Note);
+    let told = findings::aside(&operand.title, &operand.findings, Level::Note);
     if !told.is_empty() {
         terminal.remark(told.trim_end());
     }
@@ -81,12 +83,9 @@ pub(super) fn written(
     {
         return Ok(docker::print(profile, Indent::Spaces).into_bytes());
     }
-    let policy = operand.policy(circumstances)?.ok_or_else(|| {
-        bad(
-            "it has no rules that could be written down: a filter is code, and no filter is none"
-                .to_owned(),
-        )
-    })?;
+    let policy = operand
+        .policy(circumstances)?
+        .ok_or_else(|| bad(without_rules(&operand.subject).to_owned()))?;
     let printed = match to {
         WrittenDialect::Docker | WrittenDialect::Oci => {
             let profile = Profile::from(&policy);
@@ -106,7 +105,11 @@ pub(super) fn written(
         }
     };
     let Reading { value, findings } = printed;
-    let told = findings::lines(&operand.title, &findings, Level::Warning);
+    let mut told = findings::aside(&operand.title, &findings, Level::Warning);
+    for option in options(&findings) {
+        let remark = format!("{}: {option}", operand.title);
+        let _ = writeln!(told, "{}", wrapped(&remark, 2, WIDTH));
+    }
     match value {
         Some(text) => {
             if !told.is_empty() {
@@ -114,23 +117,62 @@ pub(super) fn written(
             }
             Ok(text.into_bytes())
         }
-        None => Err(Failure::new(
-            ExitStatus::BadInput,
-            told.trim_end().to_owned(),
-        )),
+        None => Err(bad(format!(
+            "the dialect has no words for it, and nothing was written:\n{}",
+            told.trim_end()
+        ))),
     }
+}
+
+/// Why there are no rules to write down.
+const fn without_rules(subject: &Subject) -> &'static str {
+    match subject {
+        Subject::Document(Document::Program(_)) | Subject::Filters(_) => {
+            "a filter is code and has no rules to write down; `profilectl eval` and `profilectl \
+             diff` tell what it does, and --to cbpf writes it"
+        }
+        Subject::Document(_) => "it turns seccomp off: there is nothing to write down",
+        Subject::Unconfined => "it is no filter at all: there is nothing to write down",
+    }
+}
+
+/// By which options a mend of a printer's, which knows none, is to be had.
+fn options(findings: &[Finding]) -> Vec<&'static str> {
+    [
+        (
+            "looser side",
+            "`profilectl convert --looser` leans to the looser side",
+        ),
+        (
+            "stricter side",
+            "`profilectl convert` without --looser leans to the stricter side",
+        ),
+        (
+            "print version 1",
+            "`profilectl convert --to lxc1` prints version 1",
+        ),
+        (
+            "print version 2",
+            "`profilectl convert --to lxc` prints version 2",
+        ),
+    ]
+    .into_iter()
+    .filter(|(words, _)| findings.iter().any(|finding| finding.mend.contains(words)))
+    .map(|(_, option)| option)
+    .collect()
 }
 
 /// With what LXC itself calls under a profile, so that a container starts.
 fn for_lxc(policy: Policy, operand: &Operand, terminal: &Terminal) -> Policy {
     let (policy, added) = lxc::needs::added(policy);
     if !added.is_empty() {
-        terminal.remark(&format!(
+        let remark = format!(
             "{}: allowed for LXC {} itself, which starts no container without: {}",
             operand.title,
             lxc::needs::VERSION,
             added.join(", ")
-        ));
+        );
+        terminal.remark(&wrapped(&remark, 2, WIDTH));
     }
     policy
 }

@@ -8,7 +8,6 @@ use super::{
     args::Format,
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
-    findings,
     operand::load,
     policy_wording::{answer, arguments, cases},
     printable::{printable, wrapped},
@@ -24,7 +23,6 @@ use crate::{
         arch::{Arch, X32_BIT},
         diagram::Diagrams,
         difference::{Difference, Direction, differences},
-        finding::Level,
         summary::{Standing, arch_of, standing},
     },
 };
@@ -38,20 +36,23 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
-    let meaning = meaning(args.meaning, &args.circumstances)?;
+    let meaning = meaning(args.meaning, &args.host)?;
+    if args.before == "-" && args.after == "-" {
+        return Err(Failure::new(
+            ExitStatus::BadInput,
+            "standard input can be read only once: name a file for one of the two",
+        ));
+    }
     let mut diagrams = Diagrams::new();
     let mut roots = Vec::new();
     let mut titles = Vec::new();
     for operand in [&args.before, &args.after] {
         let operand = load(operand, client, circumstances.arch).await?;
-        let told = findings::lines(&operand.title, &operand.findings, Level::Warning);
-        if !told.is_empty() {
-            terminal.remark(told.trim_end());
-        }
+        operand.warn(terminal);
         roots.push(operand.diagram(&mut diagrams, &circumstances, meaning)?);
         titles.push(operand.title);
     }
-    let [before, after] = roots.as_slice() else {
+    let ([before, after], [title, other]) = (roots.as_slice(), titles.as_slice()) else {
         return Ok(ExitStatus::Done);
     };
     let found = differences(&diagrams, *before, *after)
@@ -62,11 +63,11 @@ pub(super) async fn run(
         Format::Table if lines.is_empty() => {
             terminal.remark(&format!(
                 "{} and {} do the same with every call",
-                printable(&args.before),
-                printable(&args.after)
+                printable(title),
+                printable(other)
             ));
         }
-        Format::Table => terminal.print(&text(&args.before, &args.after, &lines, *terminal))?,
+        Format::Table => terminal.print(&text(title, other, &lines, *terminal))?,
     }
     Ok(if lines.is_empty() {
         ExitStatus::Done
@@ -180,6 +181,14 @@ impl Line {
                 self.bare(self.last)
             ),
         }
+    }
+
+    /// True if it is one call, and a table has its name.
+    fn is_named(&self) -> bool {
+        self.first == self.last
+            && self
+                .arch
+                .is_some_and(|arch| arch.syscall(self.first).is_some())
     }
 
     /// True if no number of the ABI is greater, but for -1.
@@ -310,17 +319,23 @@ fn text(before: &str, after: &str, lines: &[Line], terminal: Terminal) -> String
     text
 }
 
-/// The subjects of lines that change alike, by the ABIs in which they do.
+/// The subjects of lines that change alike, by the ABIs in which they do: names first, then
+/// numbers.
 pub(super) fn by_abis(lines: &[&Line]) -> BTreeMap<String, Vec<String>> {
-    let mut arches: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    let mut arches: BTreeMap<(bool, u32, String), Vec<&'static str>> = BTreeMap::new();
     for line in lines {
+        let number = if line.is_named() {
+            0
+        } else {
+            line.bare(line.first)
+        };
         arches
-            .entry(line.subject())
+            .entry((!line.is_named(), number, line.subject()))
             .or_default()
             .push(line.arch.map_or("others", Arch::name));
     }
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (subject, mut arches) in arches {
+    for ((_, _, subject), mut arches) in arches {
         // x86_64 before x32 before i386.
         arches.sort_unstable_by(|one, two| two.cmp(one));
         arches.dedup();

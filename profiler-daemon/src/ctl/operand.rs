@@ -7,7 +7,11 @@ use std::{
     path::Path,
 };
 
-use super::exit::{ExitStatus, Failure};
+use super::{
+    exit::{ExitStatus, Failure},
+    findings,
+    terminal::Terminal,
+};
 use crate::{
     api::client::{Client, ClientError},
     seccomp::{
@@ -29,6 +33,9 @@ use crate::{
 
 /// Bytes of a file that are read at most: no profile is near as large.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What to call it.
+pub(super) const STANDARD_INPUT: &str = "standard input";
 
 /// A profile, whatever it was named by.
 #[derive(Debug)]
@@ -79,6 +86,12 @@ pub(super) async fn load(name: &str, client: &Client, native: Arch) -> Result<Op
 
 /// A file or standard input, read in a dialect or in that which it is recognised as.
 pub(super) fn text(name: &str, dialect: Option<Dialect>, native: Arch) -> Result<Text, Failure> {
+    if dialect.is_some() && !is_file(name) {
+        return Err(Failure::new(
+            ExitStatus::BadInput,
+            format!("--from is for files, and there is no file called {name}"),
+        ));
+    }
     let (title, bytes) = bytes(name)?;
     let dialect = dialect.unwrap_or_else(|| recognise(&bytes));
     Ok(Text {
@@ -105,12 +118,16 @@ pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
             subject: Subject::Document(document),
             findings,
         }),
-        None => Err(Failure::new(
-            ExitStatus::BadInput,
-            super::findings::lines(&title, &findings, Level::Error)
-                .trim_end()
-                .to_owned(),
-        )),
+        None => {
+            let told = findings::aside(&title, &findings, Level::Error);
+            Err(Failure::new(
+                ExitStatus::BadInput,
+                format!(
+                    "{title} says nothing that could be used:\n{}",
+                    told.trim_end()
+                ),
+            ))
+        }
     }
 }
 
@@ -130,7 +147,7 @@ fn bytes(name: &str) -> Result<(String, Vec<u8>), Failure> {
         )
     };
     let (title, source): (&str, Box<dyn Read>) = if name == "-" {
-        ("standard input", Box::new(io::stdin()))
+        (STANDARD_INPUT, Box::new(io::stdin()))
     } else {
         let file = File::open(name).map_err(|error| failed(name, error))?;
         (name, Box::new(file))
@@ -157,19 +174,21 @@ async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, 
     };
     let export = match export {
         Ok(export) => export,
-        // A name without a slash may have been meant as a file's.
-        Err(ClientError::NotFound(message)) => {
-            return Err(Failure::new(
-                ExitStatus::NotFound,
-                format!("{message}; and there is no file called {name}"),
-            ));
-        }
-        Err(ClientError::Unreachable { socket, reason }) => {
-            let error = ClientError::Unreachable { socket, reason };
-            return Err(Failure::new(
-                ExitStatus::Unreachable,
-                format!("there is no file called {name}, and to ask for a container: {error}"),
-            ));
+        // A name without a prefix may have been meant as a file's.
+        Err(error) if !name.starts_with("image:") => {
+            return Err(match error {
+                ClientError::NotFound(message) => Failure::new(
+                    ExitStatus::NotFound,
+                    format!("{message}; and there is no file called {name}"),
+                ),
+                ClientError::Unreachable { .. } => Failure::new(
+                    ExitStatus::Unreachable,
+                    format!(
+                        "there is no file called {name}, nor can a container be asked for: {error}"
+                    ),
+                ),
+                error => error.into(),
+            });
         }
         Err(error) => return Err(error.into()),
     };
@@ -224,6 +243,14 @@ async fn active(container: &str, client: &Client) -> Result<Operand, Failure> {
 }
 
 impl Operand {
+    /// Tells what in its text means something else than it seems to say.
+    pub(super) fn warn(&self, terminal: &Terminal) {
+        let told = findings::aside(&self.title, &self.findings, Level::Warning);
+        if !told.is_empty() {
+            terminal.remark(told.trim_end());
+        }
+    }
+
     /// The policy that it comes to; none if it is no document of rules, or turns seccomp off.
     pub(super) fn policy(&self, circumstances: &Circumstances) -> Result<Option<Policy>, Failure> {
         match &self.subject {
