@@ -45,7 +45,7 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
     let host = host(&args.host)?;
-    let (title, operand, found) = read(args, client, &circumstances, host).await?;
+    let (title, operand, found) = read(args, client, &circumstances, host, terminal).await?;
     let judged = match &operand {
         Some(operand) => Some(judge(operand, &circumstances, host)),
         None => None,
@@ -90,6 +90,7 @@ async fn read(
     client: &Client,
     circumstances: &Circumstances,
     host: Host,
+    terminal: &Terminal,
 ) -> Result<(String, Option<Operand>, Vec<Finding>), Failure> {
     let name = &args.profile;
     let text = if args.from.is_some() || is_file(name) {
@@ -117,6 +118,9 @@ async fn read(
             }
         };
     };
+    if let Some(doubt) = text.doubt() {
+        terminal.remark(&wrapped(&doubt, 2, WIDTH));
+    }
     Ok(linted(text.title, text.reading, host))
 }
 
@@ -133,7 +137,7 @@ fn unfiltered(subject: &Subject) -> Vec<Finding> {
     vec![Finding {
         level: Level::Warning,
         place: None,
-        code: "no-filter",
+        code: "unfiltered",
         what: "there is no filter: every call is let through".to_owned(),
         mend: "start the container under a profile".to_owned(),
     }]
@@ -273,12 +277,11 @@ impl Judged {
     }
 
     fn text(&self, title: &str, terminal: Terminal) -> String {
-        let mut text = String::new();
-        let title = printable(title);
+        let mut text = format!("{}\n", wrapped(&format!("{}:", printable(title)), 2, WIDTH));
         let mut line = |tone: Option<Tone>, words: &str| {
-            let words = wrapped(&format!("{title}: {words}"), 2, WIDTH);
+            let words = wrapped(words, 4, WIDTH);
             let words = tone.map_or_else(|| words.clone(), |tone| terminal.tint(tone, &words));
-            let _ = writeln!(text, "{words}");
+            let _ = writeln!(text, "  {words}");
         };
         for abi in &self.abis {
             let mut words = format!(
@@ -291,7 +294,7 @@ impl Judged {
             if abi.covered > 0 {
                 let _ = write!(
                     words,
-                    "; the kernel lets {} through unfiltered",
+                    "; {} of the allowed without running the filter",
                     abi.covered
                 );
             }
@@ -335,12 +338,12 @@ impl Judged {
                 continue;
             }
             let count = counted(lines.len() as u64, "call or range", "calls and ranges");
-            let _ = writeln!(text, "  {words}: {count}");
+            let _ = writeln!(text, "    {words}: {count}");
             // What is refused either way is of little interest.
             if direction != Direction::Answer {
                 for (abis, subjects) in by_abis(&lines) {
-                    let list = format!("{abis}: {}", subjects.join(", "));
-                    let _ = writeln!(text, "    {}", wrapped(&list, 6, WIDTH));
+                    let list = format!("{abis}: {subjects}");
+                    let _ = writeln!(text, "      {}", wrapped(&list, 8, WIDTH));
                 }
             }
         }

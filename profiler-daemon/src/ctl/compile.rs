@@ -5,7 +5,9 @@ use super::{
     delivery::deliver_bytes,
     exit::{ExitStatus, Failure},
     operand::{Operand, load},
+    printable::wrapped,
     profile_args::{CompileArgs, FilterFormat},
+    table::WIDTH,
     terminal::Terminal,
     wording::counted,
 };
@@ -37,15 +39,13 @@ pub(super) async fn run(
         args.output.as_deref(),
         terminal,
     )?;
-    terminal.remark(&format!(
-        "{}: {}, proven to mean what the profile means for every call",
+    let count = program.instructions().len() as u64;
+    let remark = format!(
+        "{}: {}, proven to do with every call what the profile says",
         operand.title,
-        counted(
-            program.instructions().len() as u64,
-            "instruction",
-            "instructions"
-        )
-    ));
+        counted(count, "instruction", "instructions")
+    );
+    terminal.remark(&wrapped(&remark, 2, WIDTH));
     Ok(ExitStatus::Done)
 }
 

@@ -10,6 +10,8 @@ use std::{
 use super::{
     exit::{ExitStatus, Failure},
     findings,
+    printable::wrapped,
+    table::WIDTH,
     terminal::Terminal,
 };
 use crate::{
@@ -66,6 +68,34 @@ pub(super) struct Text {
     pub title: String,
     /// What it says.
     pub reading: Reading<Document>,
+    /// The dialect that it was taken for, if nobody said it.
+    pub taken_for: Option<Dialect>,
+}
+
+impl Text {
+    /// That it may be of another dialect, where it says nothing in the one it was taken for.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let taken_for = self.taken_for.filter(|_| self.reading.value.is_none())?;
+        Some(format!(
+            "{}: it was taken for {}; `profilectl check` and `convert` take --from for another \
+             dialect",
+            self.title,
+            word(taken_for)
+        ))
+    }
+}
+
+const fn word(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Docker => "a Docker profile",
+        Dialect::Oci => "an OCI configuration",
+        Dialect::Lxc => "an LXC profile",
+        Dialect::Systemd => "a systemd unit",
+        Dialect::Mkseccomp => "a list for mkseccomp",
+        Dialect::Strace => "strace's output",
+        Dialect::Cbpf => "a filter's bytes",
+        Dialect::CbpfText => "a filter as text",
+    }
 }
 
 /// An operand, or the errors of its text.
@@ -93,10 +123,11 @@ pub(super) fn text(name: &str, dialect: Option<Dialect>, native: Arch) -> Result
         ));
     }
     let (title, bytes) = bytes(name)?;
-    let dialect = dialect.unwrap_or_else(|| recognise(&bytes));
+    let read_as = dialect.unwrap_or_else(|| recognise(&bytes));
     Ok(Text {
         title,
-        reading: read(&bytes, dialect, native),
+        reading: read(&bytes, read_as, native),
+        taken_for: dialect.is_none().then_some(read_as),
     })
 }
 
@@ -107,6 +138,7 @@ pub(super) fn is_file(name: &str) -> bool {
 
 /// A text as an operand; its errors, if it says nothing.
 pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
+    let doubt = text.doubt().map(|doubt| wrapped(&doubt, 2, WIDTH));
     let Text {
         title,
         reading: Reading { value, findings },
@@ -119,7 +151,8 @@ pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
             findings,
         }),
         None => {
-            let told = findings::aside(&title, &findings, Level::Error);
+            let mut told = findings::aside(&title, &findings, Level::Error);
+            told.extend(doubt);
             Err(Failure::new(
                 ExitStatus::BadInput,
                 format!(
@@ -204,6 +237,7 @@ pub(super) fn exported(
     usable(Text {
         title: title.to_owned(),
         reading: read(profile.to_string().as_bytes(), Dialect::Docker, native),
+        taken_for: None,
     })
 }
 
