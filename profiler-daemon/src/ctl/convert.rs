@@ -19,11 +19,15 @@ use crate::{
     seccomp::{
         diagram::Diagrams,
         dialect::{Dialect, Document},
-        docker::{self, Indent, Profile, resolve::Circumstances},
+        docker::{
+            self, Indent, Profile,
+            resolve::{Circumstances, Resolved, resolve},
+        },
         finding::{Finding, Level, Reading},
         lxc,
         meaning::Meaning,
         oci,
+        placed::Placed,
         policy::Policy,
         printed::Leaning,
         spo, systemd,
@@ -86,9 +90,13 @@ pub(super) fn written(
     let policy = operand
         .policy(circumstances)?
         .ok_or_else(|| bad(without_rules(&operand.subject).to_owned()))?;
+    if !matches!(to, WrittenDialect::Docker | WrittenDialect::Oci) {
+        tell_surroundings(operand, circumstances, terminal);
+    }
     let printed = match to {
         WrittenDialect::Docker | WrittenDialect::Oci => {
-            let profile = Profile::from(&policy);
+            let mut profile = Profile::from(&policy);
+            add_surroundings(&mut profile, operand, circumstances);
             return if to == WrittenDialect::Oci {
                 oci::print(&profile, Indent::Spaces)
                     .map(String::into_bytes)
@@ -121,6 +129,48 @@ pub(super) fn written(
             "the dialect has no words for it, and nothing was written:\n{}",
             told.trim_end()
         ))),
+    }
+}
+
+/// What a document says beside its rules, and a policy has no place for.
+fn add_surroundings(profile: &mut Profile, operand: &Operand, circumstances: &Circumstances) {
+    let Subject::Document(Document::Profile(source)) = &operand.subject else {
+        return;
+    };
+    profile.listener_path.clone_from(&source.listener_path);
+    profile
+        .listener_metadata
+        .clone_from(&source.listener_metadata);
+    if let Ok(Resolved::Filter(filter)) = resolve(source, circumstances) {
+        profile.flags = filter
+            .flags
+            .map(|flags| flags.into_iter().map(Placed::from).collect());
+        let others = filter.without_table.into_iter().map(Placed::from);
+        profile.architectures.extend(others);
+    }
+}
+
+/// Tells what a document says beside its rules, for which only Docker's dialect and its kin have
+/// fields.
+fn tell_surroundings(operand: &Operand, circumstances: &Circumstances, terminal: &Terminal) {
+    let Subject::Document(Document::Profile(source)) = &operand.subject else {
+        return;
+    };
+    let mut lost: Vec<String> = source
+        .flags
+        .iter()
+        .flatten()
+        .map(|flag| flag.value.clone())
+        .collect();
+    if source.listener_path.is_some() {
+        lost.push("listenerPath".to_owned());
+    }
+    if let Ok(Resolved::Filter(filter)) = resolve(source, circumstances) {
+        lost.extend(filter.without_table);
+    }
+    if !lost.is_empty() {
+        let remark = format!("{}: left out: {}", operand.title, lost.join(", "));
+        terminal.remark(&wrapped(&remark, 2, WIDTH));
     }
 }
 

@@ -45,6 +45,21 @@ const WHOLE: &str = r#"{
 }
 "#;
 
+/// A supervisor, a flag, and an architecture without a table.
+const SUPERVISED: &str = r#"{
+  "defaultAction": "SCMP_ACT_ERRNO",
+  "defaultErrnoRet": 38,
+  "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_RISCV64"],
+  "flags": ["SECCOMP_FILTER_FLAG_LOG"],
+  "listenerPath": "/run/supervisor.sock",
+  "listenerMetadata": "who",
+  "syscalls": [
+    {"names": ["mount"], "action": "SCMP_ACT_NOTIFY"},
+    {"names": ["read"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "4.8"}}
+  ]
+}
+"#;
+
 /// Two conditions on one argument, and a slip in a field's name.
 const TWICE: &str = r#"{
   "defaultAction": "SCMP_ACT_KILL",
@@ -88,6 +103,7 @@ impl Desk {
                 "less.json",
                 &SMALL.replace(", \"chmod\"", "").replace("40", "41"),
             ),
+            ("supervised.json", SUPERVISED),
             ("twice.json", TWICE),
             ("off.json", "{}\n"),
             (
@@ -283,6 +299,8 @@ fn convert_writes_each_dialect_and_says_what_is_lost() {
             (0, "convert whole.json --to systemd"),
             (0, "convert whole.json --to systemd --looser"),
             (0, "convert whole.json --to spo"),
+            (0, "convert supervised.json --to oci"),
+            (0, "convert supervised.json --to spo"),
             (2, "convert small.json --to lxc"),
             (0, "convert small.json --to lxc --looser"),
             (0, "convert unit.service"),
