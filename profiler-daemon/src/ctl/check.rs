@@ -46,10 +46,9 @@ pub(super) async fn run(
     let circumstances = circumstances(&args.circumstances)?;
     let host = host(&args.host)?;
     let (title, operand, found) = read(args, client, &circumstances, host, terminal).await?;
-    let judged = match &operand {
-        Some(operand) => Some(judge(operand, &circumstances, host)),
-        None => None,
-    };
+    let judged = operand
+        .as_ref()
+        .map(|operand| judge(operand, &circumstances, host));
     match args.format {
         Format::Json => {
             let judged = judged.as_ref().map(|judged| match judged {

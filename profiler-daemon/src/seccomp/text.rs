@@ -84,7 +84,7 @@ pub(super) fn lines<'a>(text: &'a [u8], findings: &mut Findings) -> Vec<Line<'a>
                 let place = within(number, bytes, error.valid_up_to());
                 findings.error(
                     place,
-                    "not-utf8",
+                    "not-utf-8",
                     "bytes that are no UTF-8: this is no text",
                     "give a text file",
                 );

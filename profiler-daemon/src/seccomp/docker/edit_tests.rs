@@ -6,6 +6,7 @@ use super::*;
 use crate::seccomp::{
     action::Action,
     arch::Arch,
+    condition::Operator,
     docker::{
         docker_default, read,
         resolve::{Circumstances, Resolved, resolve},
