@@ -14,19 +14,19 @@ use std::{env, fs, time::Instant};
 
 use profiler_daemon::seccomp::{
     arch::Arch,
-    bitmap::covers,
-    compile::compile,
     diagram::{Diagrams, Node},
-    docker::{
+    dialects::docker::{
         docker_default,
         resolve::{Circumstances, Resolved, resolve},
     },
-    evaluate::{CallData, run},
+    filter::bitmap::covers,
+    filter::compile::compile,
+    filter::evaluate::{CallData, run},
+    filter::program::Program,
+    filter::symbolic,
     meaning::exact,
     policy::Policy,
-    program::Program,
     summary::{Standing, sections, standing},
-    symbolic,
 };
 
 /// Runs of each measurement; the median is told.

@@ -5,11 +5,12 @@
 //!                       cgroup id → cgroup/ (path, container id) → docker/ (name, image) ↗
 //! ```
 //!
-//! `profile` and `seccomp` are pure; `kernel`, `cgroup`, `docker`, `store` and `api` are
+//! `profile`, `seccomp` and `audit` are pure; `kernel`, `cgroup`, `docker`, `store` and `api` are
 //! adapters that know the pure rooms and never one another; `collector` owns all state;
 //! `daemon` alone knows every adapter. `tests/rooms.rs` guards this.
 
 pub mod api;
+pub mod audit;
 pub mod cgroup;
 pub mod collector;
 pub mod config;

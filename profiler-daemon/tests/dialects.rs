@@ -15,11 +15,15 @@ use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
     condition::{Condition, Operator},
+    dialects::lxc,
+    dialects::mkseccomp,
+    dialects::printed::Leaning,
+    dialects::raw,
+    dialects::spo,
+    dialects::strace,
+    dialects::systemd,
     finding::{Finding, Reading},
-    lxc, mkseccomp,
     policy::{Policy, Rule},
-    printed::Leaning,
-    raw, spo, strace, systemd,
 };
 
 fn folder() -> PathBuf {

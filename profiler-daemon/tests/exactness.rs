@@ -16,13 +16,13 @@ use std::thread;
 use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
-    compile::compile,
     diagram::Diagrams,
-    evaluate::{CallData, run},
+    filter::compile::compile,
+    filter::evaluate::{CallData, run},
+    filter::program::Program,
+    filter::symbolic,
     meaning::exact,
     policy::{Policy, Rule},
-    program::Program,
-    symbolic,
 };
 use rules::{ACTIONS, Random, arguments, meant, rules};
 
@@ -49,12 +49,12 @@ const NAMES: [&str; 16] = [
 /// Policies; each judges all of [`NAMES`] by rule sets of their own.
 const POLICIES: u64 = 12_500;
 
-/// A random policy, and its program, which is proven to mean what the policy means.
-fn compiled(random: &mut Random, seed: u64) -> (Policy, Program) {
+/// A random policy, and its program.
+fn compiled(random: &mut Random, seed: u64, arches: &[Arch]) -> (Policy, Program) {
     let mut policy = Policy {
         default: random.of(&ACTIONS),
         native: Arch::X86_64,
-        arches: vec![Arch::X86_64, Arch::X86, Arch::X32],
+        arches: arches.to_vec(),
         rules: Vec::new(),
     };
     for name in NAMES {
@@ -63,13 +63,22 @@ fn compiled(random: &mut Random, seed: u64) -> (Policy, Program) {
     let mut diagrams = Diagrams::new();
     let root = exact::diagram(&mut diagrams, &policy).unwrap();
     let program = compile(&diagrams, root).unwrap();
-    assert_eq!(
-        symbolic::diagram(&mut diagrams, &program),
-        Ok(root),
-        "seed {seed}"
-    );
+    // Of some it is proven that they mean what they were made from, for every call that there is.
+    if seed.is_multiple_of(ALL_ARCHES_EACH) {
+        assert_eq!(
+            symbolic::diagram(&mut diagrams, &program),
+            Ok(root),
+            "seed {seed}"
+        );
+    }
     (policy, program)
 }
+
+/// Every so many policies one is judged under all architectures, and proven; it takes longer.
+const ALL_ARCHES_EACH: u64 = 8;
+
+/// All architectures that this machine has.
+const ARCHES: [Arch; 3] = [Arch::X86_64, Arch::X86, Arch::X32];
 
 /// The rules of one name.
 fn own(policy: &Policy, name: &str) -> Vec<Rule> {
@@ -92,17 +101,17 @@ fn call(random: &mut Random, arch: Arch, name: &str, own: &[Rule]) -> CallData {
 /// Whether a program differs from its rules; counts rule sets and calls.
 fn check(seed: u64, counted: &mut (u64, u64)) {
     let mut random = Random::new(seed);
-    let (policy, program) = compiled(&mut random, seed);
+    let arches = if seed.is_multiple_of(ALL_ARCHES_EACH) {
+        &ARCHES[..]
+    } else {
+        &ARCHES[..1]
+    };
+    let (policy, program) = compiled(&mut random, seed, arches);
     for name in NAMES {
         let own = own(&policy, name);
         counted.0 += 1;
-        for arch in [
-            Arch::X86_64,
-            Arch::X86_64,
-            Arch::X86_64,
-            Arch::X86,
-            Arch::X32,
-        ] {
+        for turn in 0..6 {
+            let arch = arches[turn % arches.len()];
             let call = call(&mut random, arch, name, &own);
             let answered = Action::from_return(run(&program, &call).returned);
             let expected = meant(&policy, arch, name, &call);
@@ -144,7 +153,7 @@ fn the_real_kernel_answers_what_the_rules_say() {
     // None of the policies of the other test.
     for seed in 1_000_000..1_000_160 {
         let mut random = Random::new(seed);
-        let (policy, program) = compiled(&mut random, seed);
+        let (policy, program) = compiled(&mut random, seed, &ARCHES);
         let (mut calls, mut expected) = (Vec::new(), Vec::new());
         for name in NAMES {
             let own = own(&policy, name);

@@ -32,7 +32,7 @@ use oracle::{
 };
 use profiler_daemon::seccomp::{
     arch::Arch,
-    libseccomp::{Resolved, Version, resolve},
+    facts::libseccomp::{Resolved, Version, resolve},
 };
 use testbed::Testbed;
 

@@ -19,11 +19,11 @@ use std::time::Duration;
 use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
+    dialects::lxc,
+    dialects::printed::Leaning,
+    dialects::strace,
     finding::Level,
-    lxc,
     policy::{Policy, Rule},
-    printed::Leaning,
-    strace,
 };
 
 use container::Lxc;

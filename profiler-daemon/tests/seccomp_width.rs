@@ -10,7 +10,7 @@
 
 use std::{collections::BTreeMap, os::fd::AsRawFd, process::Command};
 
-use profiler_daemon::seccomp::{arch::Arch, width::is_32_bit};
+use profiler_daemon::seccomp::{arch::Arch, facts::width::is_32_bit};
 
 /// Makes a call, and gives its result or its errno.
 fn call(nr: libc::c_long, args: [u64; 6]) -> Result<i64, i32> {
@@ -79,7 +79,7 @@ fn the_kernel_drops_the_upper_half_where_the_table_says_so() {
 
 #[test]
 fn the_kernel_reads_half_of_clones_flags_though_it_declares_a_long() {
-    assert!(!is_32_bit(Arch::X86_64, "clone", 0));
+    assert!(is_32_bit(Arch::X86_64, "clone", 0));
     // SAFETY: a fork without a libc's doings; the child ends at once.
     let child = unsafe {
         libc::syscall(
@@ -170,7 +170,9 @@ fn the_table_is_what_the_kernel_declares() {
         return;
     };
     for (name, types) in &calls {
-        for (index, declared) in types.iter().enumerate() {
+        // Of this the kernel reads less than it declares, as the test above shows.
+        let read_by_half = if name == "clone" { 1 } else { 0 };
+        for (index, declared) in types.iter().enumerate().skip(read_by_half) {
             assert_eq!(
                 is_32_bit(Arch::X86_64, name, index as u8),
                 is_half(declared),

@@ -5,6 +5,7 @@ mod bpf;
 mod debian;
 mod demo;
 mod doctor;
+mod fuzz;
 mod program;
 mod suite;
 mod testbed;
@@ -39,6 +40,8 @@ enum Verb {
     Doctor,
     /// Show the product: record a real container, and run it again under its own profile.
     Demo,
+    /// Run the fuzz targets for a while; installs a C++ compiler when root.
+    Fuzz(fuzz::Options),
     /// Run every test, those on real containers included; installs what is missing when root.
     Test(suite::Options),
     /// A private Docker engine with three runtimes and images, for tests.
@@ -70,6 +73,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Bench(options) => bench::run(&options),
         Verb::Doctor => doctor::run(),
         Verb::Demo => demo::run(),
+        Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Test(options) => suite::run(&options),
         Verb::Testbed { verb } => testbed::run(&verb),
     }

@@ -11,7 +11,7 @@ use crate::{
         table,
         verdict::{Facts, judge, judge_together},
     },
-    seccomp::{docker, exported, program::Instruction},
+    seccomp::{dialects::docker, exported, filter::program::Instruction},
 };
 
 /// How long a running container must show nothing new to count as known.

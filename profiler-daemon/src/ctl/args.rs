@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::profile_args::{
-    CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect,
+    AuditArgs, CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect,
 };
 
 /// Where `--help` lists what every verb takes.
@@ -82,6 +82,8 @@ pub enum Verb {
     Status(StatusArgs),
     /// Run a command in a cgroup of its own and write its profile
     Record(RecordArgs),
+    /// Compare what a container may do with what it does
+    Audit(AuditArgs),
     /// Find what is wrong with a profile
     Check(CheckArgs),
     /// Say what a profile answers to a system call

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::seccomp::{
     arch::Arch,
-    docker::{
+    dialects::docker::{
         resolve::Circumstances,
         vocabulary::{CAPABILITIES, DOCKER_CAPABILITIES},
     },
-    libseccomp::Version,
+    facts::libseccomp::Version,
+    facts::spelling::{choice, nearest},
     meaning::{Host, Meaning, Runtime},
-    spelling::{choice, nearest},
 };
 
 /// What the command line says, in the words of the pure rooms.
@@ -145,7 +145,7 @@ fn version(text: &str) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::{capabilities, kernel, version};
-    use crate::seccomp::libseccomp::Version;
+    use crate::seccomp::facts::libseccomp::Version;
 
     fn words(list: &[&str]) -> Vec<String> {
         list.iter().map(|word| (*word).to_owned()).collect()

@@ -14,11 +14,12 @@ use super::{
 use crate::{
     api::client::Client,
     seccomp::{
-        compile,
         diagram::{Diagrams, Node},
-        disassemble::disassemble,
-        program::Program,
-        raw, symbolic,
+        dialects::raw,
+        filter::compile,
+        filter::disassemble::disassemble,
+        filter::program::Program,
+        filter::symbolic,
     },
 };
 

@@ -18,19 +18,20 @@ use crate::{
     api::client::Client,
     seccomp::{
         diagram::Diagrams,
-        dialect::{Dialect, Document},
-        docker::{
+        dialects::docker::{
             self, Indent, Profile,
             resolve::{Circumstances, Resolved, resolve},
         },
+        dialects::lxc,
+        dialects::oci,
+        dialects::placed::Placed,
+        dialects::printed::Leaning,
+        dialects::spo,
+        dialects::systemd,
+        dialects::{Dialect, Document},
         finding::{Finding, Level, Reading},
-        lxc,
         meaning::Meaning,
-        oci,
-        placed::Placed,
         policy::Policy,
-        printed::Leaning,
-        spo, systemd,
     },
 };
 

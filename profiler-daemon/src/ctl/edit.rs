@@ -15,8 +15,8 @@ use crate::{
     api::client::Client,
     seccomp::{
         arch::Arch,
-        dialect::Document,
-        docker::{
+        dialects::Document,
+        dialects::docker::{
             self, Indent,
             edit::{Allowed, Change, Changed, Wanted, edit},
         },

@@ -21,8 +21,8 @@ use crate::{
         arch::{Arch, X32_BIT},
         condition::number,
         diagram::{Diagrams, Node},
-        evaluate::{CallData, passes_every_filter},
-        names,
+        facts::names,
+        filter::evaluate::{CallData, passes_every_filter},
         summary::{Standing, standing},
     },
 };

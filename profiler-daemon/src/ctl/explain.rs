@@ -17,7 +17,7 @@ use crate::{
         protocol::{Detail, Explanation, Reason},
     },
     profile::{abi::Abi, observation::Refusal, table},
-    seccomp::spelling::{choice, nearest},
+    seccomp::facts::spelling::{choice, nearest},
 };
 
 /// Where the facts begin.

@@ -19,7 +19,7 @@ use crate::{
         client::{Client, ClientError},
         protocol::{Detail, Export},
     },
-    seccomp::{arch::Arch, printed::Leaning},
+    seccomp::{arch::Arch, dialects::printed::Leaning},
 };
 
 /// Refused calls that the summary names.

@@ -4,6 +4,7 @@
 //! standard error.
 
 pub mod args;
+mod audit;
 mod check;
 mod circumstances;
 mod clock;
@@ -72,6 +73,7 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Export(args) => export::run(&args, client, terminal).await,
         Verb::Watch(args) => watch::run(&args, client, terminal).await,
         Verb::Status(args) => status::run(&args, client, terminal).await,
+        Verb::Audit(args) => audit::run(&args, client, terminal).await,
         Verb::Check(args) => check::run(&args, client, terminal).await,
         Verb::Eval(args) => eval::run(&args, client, terminal).await,
         Verb::Compile(args) => compile::run(&args, client, terminal).await,

@@ -20,16 +20,16 @@ use crate::{
         action::Action,
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
-        dialect::{Dialect, Document, read, recognise},
-        docker::{
+        dialects::docker::{
             self,
             resolve::{Circumstances, Resolved, resolve},
         },
+        dialects::{Dialect, Document, read, recognise},
+        filter::program::{Instruction, Program},
+        filter::symbolic,
         finding::{Finding, Level, Reading},
         meaning::{self, Meaning},
         policy::Policy,
-        program::{Instruction, Program},
-        symbolic,
     },
 };
 

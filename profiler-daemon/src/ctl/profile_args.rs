@@ -264,3 +264,25 @@ pub struct DiffArgs {
     #[allow(missing_docs, reason = "clap would show it as the verb's description")]
     pub host: HostArgs,
 }
+
+/// `audit`
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// A container's name, id or id prefix
+    pub container: String,
+    /// A profile: what would it refuse of what the container does?
+    #[arg(long, value_name = "P", long_help = OPERAND)]
+    pub candidate: Option<String>,
+    /// Which meaning of the candidate
+    #[arg(long, value_enum, default_value = "exact")]
+    pub meaning: MeaningName,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub circumstances: CircumstancesArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub host: HostArgs,
+}

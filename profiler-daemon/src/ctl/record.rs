@@ -23,7 +23,7 @@ use crate::{
         verdict::{Facts, judge},
     },
     recorder::{self, RecordError, Recorded},
-    seccomp::{docker, exported},
+    seccomp::{dialects::docker, exported},
 };
 
 /// Runs the command and writes its profile; ends as the command does.

@@ -91,6 +91,15 @@ impl Arch {
         }
     }
 
+    /// A number of the architecture's table as a filter sees it.
+    #[must_use]
+    pub const fn seen_by_filters(self, nr: u32) -> u32 {
+        match self {
+            Self::X32 => nr | X32_BIT,
+            _ => nr,
+        }
+    }
+
     /// The name of a number as a filter sees it.
     #[must_use]
     pub fn syscall(self, nr: u32) -> Option<&'static str> {

@@ -5,10 +5,10 @@
 
 use rustc_hash::FxHashSet;
 
-use super::{
+use crate::seccomp::{
     action::Action,
     diagram::{Diagrams, Node, TooLarge},
-    evaluate::CallData,
+    filter::evaluate::CallData,
     summary::{Section, sections},
 };
 

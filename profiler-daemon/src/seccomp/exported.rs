@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 
-use super::docker::{ActionName, Profile, Rule};
 use crate::profile::{
     abi::Abi,
     baseline,
@@ -16,6 +15,7 @@ use crate::profile::{
     kernel_calls, libc_probes,
     reason::Reason,
 };
+use crate::seccomp::dialects::docker::{ActionName, Profile, Rule};
 
 /// Writes a profile down: what is allowed, the strongest reason first, then what is answered
 /// ENOSYS; names and architectures sorted.

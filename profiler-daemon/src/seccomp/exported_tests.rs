@@ -13,7 +13,7 @@ use crate::{
         observation::{Observation, Refusal, RefusedWith},
         table,
     },
-    seccomp::docker::{Indent, print, read},
+    seccomp::dialects::docker::{Indent, print, read},
 };
 
 const GOLDEN: &str = include_str!("../../tests/golden/exported-profile.json");

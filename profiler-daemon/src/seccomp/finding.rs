@@ -74,43 +74,108 @@ pub struct Reading<T> {
     pub findings: Vec<Finding>,
 }
 
-/// How many findings about one text are worth telling.
-const MOST: usize = 500;
-
 /// The code of the finding that says how many are not told; it comes last.
 pub(in crate::seccomp) const LEFT_OUT: &str = "more-findings";
 
-/// Collects findings while a text is read, up to a limit, so that a long bad text costs neither
-/// memory nor time.
+impl Finding {
+    /// What findings are sorted by: their place, then their gravity. What is said of the whole text
+    /// comes after what is said of a place.
+    pub(in crate::seccomp) fn order(&self) -> impl Ord + use<> {
+        let last = self.code == LEFT_OUT;
+        (last, self.place.is_none(), self.place, self.level)
+    }
+}
+
+/// Collects findings while a text is read or printed, up to a limit, so that a long bad text costs
+/// neither memory nor time.
 #[derive(Debug, Default)]
 pub(in crate::seccomp) struct Findings {
     list: Vec<Finding>,
     left_out: usize,
+    /// How many errors are in the list.
+    errors: usize,
     failed: bool,
 }
 
 impl Findings {
-    /// Adds a finding, which is only made up if there is room for it.
+    /// How many findings about one text are worth telling; further ones are counted.
+    pub(in crate::seccomp) const MOST: usize = 500;
+
+    /// Adds a finding, which is only made up, and its place counted, if there is room for it.
     pub(in crate::seccomp) fn add(
         &mut self,
         level: Level,
         code: &'static str,
-        place: Option<Place>,
+        place: impl Into<Option<Place>>,
         texts: impl FnOnce() -> (String, String),
     ) {
-        self.failed |= level == Level::Error;
-        if self.list.len() >= MOST {
+        if !self.has_room() {
             self.left_out += 1;
-            return;
+            if level != Level::Error || !self.make_room() {
+                self.failed |= level == Level::Error;
+                return;
+            }
+        }
+        if level == Level::Error {
+            self.failed = true;
+            self.errors += 1;
         }
         let (what, mend) = texts();
         self.list.push(Finding {
             level,
-            place,
+            place: place.into(),
             code,
             what,
             mend,
         });
+    }
+
+    /// True while a finding is still kept, so that it pays to look for what to say.
+    pub(in crate::seccomp) fn has_room(&self) -> bool {
+        self.list.len() < Self::MOST
+    }
+
+    /// Drops the last finding that is no error: that a text has no meaning is told before all else.
+    /// False if all are errors.
+    fn make_room(&mut self) -> bool {
+        if self.errors >= self.list.len() {
+            return false;
+        }
+        let last = self.list.iter().rposition(|one| one.level != Level::Error);
+        last.map(|last| self.list.remove(last)).is_some()
+    }
+
+    /// The text has no meaning.
+    pub(in crate::seccomp) fn error(
+        &mut self,
+        place: impl Into<Option<Place>>,
+        code: &'static str,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.add(Level::Error, code, place, || (what.into(), mend.into()));
+    }
+
+    /// It means something else than it seems to.
+    pub(in crate::seccomp) fn warning(
+        &mut self,
+        place: impl Into<Option<Place>>,
+        code: &'static str,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.add(Level::Warning, code, place, || (what.into(), mend.into()));
+    }
+
+    /// Worth knowing.
+    pub(in crate::seccomp) fn note(
+        &mut self,
+        place: impl Into<Option<Place>>,
+        code: &'static str,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.add(Level::Note, code, place, || (what.into(), mend.into()));
     }
 
     /// True if an [`Level::Error`] was added.
@@ -118,10 +183,9 @@ impl Findings {
         self.failed
     }
 
-    /// All of them, in the order of the text; those without a place come first.
+    /// All of them, in the order of the text; those without a place come last.
     pub(in crate::seccomp) fn into_list(mut self) -> Vec<Finding> {
-        self.list
-            .sort_by_key(|finding| (finding.place, finding.level));
+        self.list.sort_by_key(Finding::order);
         if self.left_out > 0 {
             self.list.push(Finding {
                 level: if self.failed {
@@ -137,6 +201,14 @@ impl Findings {
         }
         self.list
     }
+
+    /// What came of it all: the value, unless there was an error.
+    pub(in crate::seccomp) fn reading<T>(self, value: T) -> Reading<T> {
+        Reading {
+            value: (!self.failed).then_some(value),
+            findings: self.into_list(),
+        }
+    }
 }
 
 impl<T> Reading<T> {
@@ -146,5 +218,50 @@ impl<T> Reading<T> {
             value: self.value.map(make),
             findings: self.findings,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Findings, LEFT_OUT, Level, Place};
+
+    #[test]
+    fn they_are_bounded_and_an_error_among_the_hidden_ones_counts() {
+        let mut findings = Findings::default();
+        for _ in 0..Findings::MOST + 1 {
+            findings.error(None, "e", "", "");
+        }
+        assert!(!findings.has_room());
+        let reading = findings.reading(());
+        assert_eq!(reading.value, None);
+        assert_eq!(reading.findings.len(), Findings::MOST + 1);
+        assert_eq!(reading.findings.last().unwrap().level, Level::Error);
+        assert_eq!(reading.findings.last().unwrap().code, LEFT_OUT);
+    }
+
+    #[test]
+    fn an_error_is_kept_though_there_are_many_others() {
+        let mut findings = Findings::default();
+        for _ in 0..Findings::MOST {
+            findings.warning(Place { line: 1, column: 1 }, "w", "", "");
+        }
+        findings.error(None, "e", "", "");
+        findings.note(None, "n", "", "");
+        assert!(findings.failed());
+        let list = findings.into_list();
+        assert_eq!(list.len(), Findings::MOST + 1);
+        assert!(list.iter().any(|one| one.code == "e"));
+        assert!(list.last().unwrap().what.starts_with("2 more"));
+    }
+
+    #[test]
+    fn they_come_in_the_order_of_the_text_and_those_of_the_whole_last() {
+        let mut findings = Findings::default();
+        findings.warning(None, "whole", "", "");
+        findings.warning(Place { line: 2, column: 1 }, "second", "", "");
+        findings.note(Place { line: 1, column: 9 }, "first", "", "");
+        findings.error(Place { line: 1, column: 9 }, "gravest", "", "");
+        let codes: Vec<_> = findings.into_list().iter().map(|one| one.code).collect();
+        assert_eq!(codes, ["gravest", "first", "second", "whole"]);
     }
 }

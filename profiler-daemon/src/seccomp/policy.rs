@@ -2,7 +2,7 @@
 //!
 //! The common ground of all dialects that have rules. What it means is decided by `meaning`.
 
-use super::{action::Action, arch::Arch, condition::Condition};
+use crate::seccomp::{action::Action, arch::Arch, condition::Condition};
 
 /// One rule: what to do with some calls if all conditions hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

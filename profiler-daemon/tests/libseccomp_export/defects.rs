@@ -8,7 +8,7 @@ use profiler_daemon::seccomp::{
         Condition,
         Operator::{self, Equal, GreaterOrEqual, Less, LessOrEqual, NotEqual},
     },
-    libseccomp::Version,
+    facts::libseccomp::Version,
 };
 
 pub(crate) const ALLOW: u32 = 0x7fff_0000;

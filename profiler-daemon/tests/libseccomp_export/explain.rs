@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use profiler_daemon::seccomp::{
     arch::Arch,
     condition::{Condition, Operator},
-    libseccomp::Version,
+    facts::libseccomp::Version,
 };
 
 use super::{

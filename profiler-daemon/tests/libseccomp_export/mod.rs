@@ -16,7 +16,7 @@ use std::{
 use profiler_daemon::seccomp::{
     arch::Arch,
     condition::{Condition, Operator},
-    libseccomp::Version,
+    facts::libseccomp::Version,
 };
 use serde_json::Value;
 

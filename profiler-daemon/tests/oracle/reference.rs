@@ -4,8 +4,8 @@ use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
     condition::{Condition, Operator},
+    facts::width,
     policy::Policy,
-    width,
 };
 
 /// The answer of a policy to a call of one of its architectures, in the meaning `exact`.

@@ -6,9 +6,9 @@ use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
     condition::{Condition, Operator},
-    evaluate::CallData,
+    facts::width::is_32_bit,
+    filter::evaluate::CallData,
     policy::{Policy, Rule},
-    width::is_32_bit,
 };
 
 /// A small generator of random numbers (xorshift64*), the same on every machine.

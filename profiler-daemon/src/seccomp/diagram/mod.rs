@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 pub use bits::Bits;
 pub use walk::{Block, Split};
 
-use super::action::Action;
+use crate::seccomp::action::Action;
 
 /// A word of `struct seccomp_data`, in the order in which diagrams ask for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -267,7 +267,7 @@ impl Diagrams {
             return Ok(newer);
         }
         if let (Some(new), Some(old)) = (self.answer_of(newer), self.answer_of(older)) {
-            return Ok(self.answer(super::evaluate::stricter(new, old)));
+            return Ok(self.answer(super::filter::evaluate::stricter(new, old)));
         }
         if let Some(node) = self.stacked.get(&(newer, older)) {
             return Ok(*node);

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::{Diagrams, Node, Word};
-use crate::seccomp::{action::Action, arch::Arch, evaluate::CallData};
+use crate::seccomp::{action::Action, arch::Arch, filter::evaluate::CallData};
 
 /// Some bits that are read together: one word, or both halves of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

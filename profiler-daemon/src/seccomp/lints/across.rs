@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use crate::seccomp::{
     action::Action,
     condition::Condition,
-    docker::{Argument, KernelVersion, Profile, Rule},
+    dialects::docker::{Argument, KernelVersion, Profile, Rule},
+    dialects::placed::Placed,
     finding::{Findings, Level},
-    placed::Placed,
 };
 
 /// What of a rule other rules are compared with. Long parts are numbered, equal ones alike, so that

@@ -6,7 +6,7 @@ use super::Facts;
 use crate::seccomp::{
     arch::Arch,
     condition::{Condition, Operator},
-    docker::{Argument, Profile, Rule},
+    dialects::docker::{Argument, Profile, Rule},
     finding::{Findings, Level},
 };
 

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use super::{Facts, check, linted};
 use crate::seccomp::{
     arch::Arch,
-    docker::{self, docker_default},
+    dialects::docker::{self, docker_default},
+    dialects::oci,
     exported,
     finding::{Finding, Level},
-    oci,
 };
 
 const GOLDEN: &str = include_str!("../../../tests/golden/findings.txt");
@@ -79,11 +79,11 @@ fn every_lint_has_a_document() {
         include_str!("rule.rs"),
         include_str!("start.rs"),
         include_str!("whole.rs"),
-        include_str!("../docker/fields.rs"),
-        include_str!("../docker/read.rs"),
-        include_str!("../docker/words.rs"),
-        include_str!("../json/mod.rs"),
-        include_str!("../oci/mod.rs"),
+        include_str!("../dialects/docker/fields.rs"),
+        include_str!("../dialects/docker/read.rs"),
+        include_str!("../dialects/docker/words.rs"),
+        include_str!("../dialects/json/mod.rs"),
+        include_str!("../dialects/oci/mod.rs"),
     ];
     // A code is the only text of small letters and hyphens alone.
     let codes = sources

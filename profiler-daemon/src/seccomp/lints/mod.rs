@@ -13,10 +13,10 @@ mod verdicts;
 mod whole;
 
 use self::verdicts::Verdicts;
-use super::{
+use crate::seccomp::{
     arch::Arch,
-    docker::Profile,
-    finding::{Finding, Findings, LEFT_OUT, Reading},
+    dialects::docker::Profile,
+    finding::{Finding, Findings, Reading},
 };
 
 /// What lints need to know that other parts of this room know.
@@ -24,7 +24,7 @@ use super::{
 pub struct Facts<'f> {
     /// True if the kernel reads only the lower 32 bits of this argument of the call.
     pub is_32_bit: &'f dyn Fn(Arch, &str, u8) -> bool,
-    /// True if the host's libseccomp is older than this name of a call.
+    /// True if a libseccomp that is widely in use does not know this name of a call yet.
     pub is_new_to_libseccomp: &'f dyn Fn(&str) -> bool,
 }
 
@@ -41,9 +41,7 @@ impl Facts<'_> {
 pub fn linted(mut reading: Reading<Profile>, facts: &Facts<'_>) -> Reading<Profile> {
     if let Some(profile) = &reading.value {
         reading.findings.extend(check(profile, facts));
-        reading
-            .findings
-            .sort_by_key(|finding| (finding.code == LEFT_OUT, finding.place, finding.level));
+        reading.findings.sort_by_key(Finding::order);
     }
     reading
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::seccomp::{
-    docker::{Profile, Rule},
+    dialects::docker::{Profile, Rule},
     finding::{Findings, Level},
 };
 

@@ -6,7 +6,7 @@
 use super::verdicts::Verdicts;
 use crate::seccomp::{
     action::Action,
-    docker::Profile,
+    dialects::docker::Profile,
     finding::{Findings, Level},
 };
 

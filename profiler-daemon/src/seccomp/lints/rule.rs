@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Facts;
 use crate::seccomp::{
-    docker::{ActionName, Rule},
+    dialects::docker::{ActionName, Rule},
+    dialects::placed::Placed,
     finding::{Findings, Level},
-    placed::Placed,
 };
 
 /// The smallest errno that libseccomp refuses.

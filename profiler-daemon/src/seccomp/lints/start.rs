@@ -7,7 +7,7 @@ use super::verdicts::Verdicts;
 use crate::{
     profile::{baseline, identity::Runtime},
     seccomp::{
-        docker::Profile,
+        dialects::docker::Profile,
         finding::{Findings, Level},
     },
 };
@@ -162,7 +162,7 @@ fn runcs_baseline() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seccomp::names;
+    use crate::seccomp::facts::names;
 
     #[test]
     fn what_a_start_cannot_do_without_is_in_the_baseline() {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::seccomp::{
     action::Action,
     arch::Arch,
-    docker::{
+    dialects::docker::{
         Profile,
         resolve::{Circumstances, Resolved, resolve},
     },

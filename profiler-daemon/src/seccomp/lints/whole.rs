@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::rule;
 use crate::seccomp::{
-    docker::{ActionName, Profile},
+    dialects::docker::{ActionName, Profile},
     finding::{Findings, Level},
 };
 

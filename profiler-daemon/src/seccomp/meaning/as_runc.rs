@@ -19,7 +19,7 @@ use crate::seccomp::{
     arch::{Arch, X32_BIT},
     condition::{Condition, Operator},
     diagram::{Diagrams, Node},
-    libseccomp::{Resolved, Version, resolve},
+    facts::libseccomp::{Resolved, Version, resolve},
     policy::Policy,
 };
 
@@ -203,3 +203,7 @@ fn number(version: Version, arch: Arch, name: &str) -> Option<u32> {
         Resolved::Elsewhere | Resolved::Unknown => None,
     }
 }
+
+#[cfg(test)]
+#[path = "as_runc_tests.rs"]
+mod tests;

@@ -14,8 +14,8 @@ use super::{
 use crate::seccomp::{
     arch::Arch,
     diagram::{Diagrams, Node, TooLarge},
+    facts::width::is_32_bit,
     policy::{Policy, Rule},
-    width::is_32_bit,
 };
 
 /// The diagram of what a policy says.

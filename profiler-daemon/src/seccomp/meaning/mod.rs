@@ -9,7 +9,7 @@ pub mod exact;
 mod layout;
 pub mod libseccomp_tree;
 
-use super::{
+use crate::seccomp::{
     diagram::{Diagrams, Node, TooLarge},
     policy::Policy,
 };

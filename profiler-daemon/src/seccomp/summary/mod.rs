@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 
 pub use clause::Clause;
 
-use super::{
+use crate::seccomp::{
     action::Action,
     arch::{Arch, X32_BIT},
     diagram::{Block, Diagrams, Node, Split, TooLarge, Word},
-    evaluate::CallData,
+    filter::evaluate::CallData,
 };
 
 /// Bound on ranges of numbers within one architecture.

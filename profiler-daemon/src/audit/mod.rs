@@ -1,0 +1,162 @@
+//! What a container may do beside what it does: the comparison of a filter with what was seen.
+//!
+//! Pure. A filter is a diagram, so whether a call is allowed is not a guess; what was seen are
+//! calls without arguments, so of a call that the filter judges by arguments only that much is
+//! said. Must not decide what a profile holds.
+
+pub mod danger;
+
+use crate::{
+    profile::call::{Call, CallSet},
+    seccomp::{
+        action::Action,
+        arch::Arch,
+        diagram::{Diagrams, Node, TooLarge},
+        filter::evaluate::passes_every_filter,
+        summary::{Case, Standing, standing},
+    },
+};
+
+/// How a filter in force and what a container does go together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Made and always let through.
+    pub used: Vec<Call>,
+    /// Always let through and never made; what is known from escapes first.
+    pub unused: Vec<Unused>,
+    /// Let through or not by their arguments.
+    pub conditional: Vec<Conditional>,
+    /// Made although the filter always refuses them: it is not the one in force, or was not then.
+    pub contradicted: Vec<Call>,
+}
+
+/// A call that is open for no reason that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unused {
+    /// The call.
+    pub call: Call,
+    /// What it was used for in escapes and attacks, if it was.
+    pub danger: Option<&'static str>,
+}
+
+/// A call that a filter judges by its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conditional {
+    /// The call.
+    pub call: Call,
+    /// It was made, and let through at least once.
+    pub used: bool,
+    /// Which arguments get which answer.
+    pub cases: Vec<Case>,
+}
+
+/// What a profile would do to a container if it were enforced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prospect {
+    /// Made so far, and always refused from then on.
+    pub breaks: Vec<Break>,
+    /// Made so far, and from then on refused with some arguments.
+    pub may_break: Vec<Conditional>,
+    /// Still let through, and never made; what is known from escapes first.
+    pub open: Vec<Unused>,
+}
+
+/// A call that a profile would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Break {
+    /// The call.
+    pub call: Call,
+    /// What its caller would get.
+    pub answer: Action,
+}
+
+/// Compares a filter with the calls that got past it, for the calls of the ABIs given that have a
+/// name, and all that were made.
+///
+/// # Errors
+/// A call's conditions need more cases than a person could read.
+pub fn compare(
+    diagrams: &mut Diagrams,
+    filter: Node,
+    made: &CallSet,
+    named: &CallSet,
+) -> Result<Comparison, TooLarge> {
+    let mut comparison = Comparison::default();
+    for call in made | named {
+        let used = made.contains(&call);
+        match standing_of(diagrams, filter, call)? {
+            Standing::Always(action) if action.lets_through() && used => {
+                comparison.used.push(call);
+            }
+            Standing::Always(action) if action.lets_through() => {
+                comparison.unused.push(unused(call));
+            }
+            Standing::Always(_) if used => comparison.contradicted.push(call),
+            Standing::Always(_) => {}
+            Standing::Conditional(cases) => {
+                comparison
+                    .conditional
+                    .push(Conditional { call, used, cases });
+            }
+        }
+    }
+    rank(&mut comparison.unused);
+    Ok(comparison)
+}
+
+/// What would come of enforcing a profile.
+///
+/// # Errors
+/// A call's conditions need more cases than a person could read.
+pub fn foresee(
+    diagrams: &mut Diagrams,
+    candidate: Node,
+    made: &CallSet,
+    named: &CallSet,
+) -> Result<Prospect, TooLarge> {
+    let mut prospect = Prospect::default();
+    for call in made | named {
+        let used = made.contains(&call);
+        match standing_of(diagrams, candidate, call)? {
+            Standing::Always(answer) if used && !answer.lets_through() => {
+                prospect.breaks.push(Break { call, answer });
+            }
+            Standing::Always(answer) if !used && answer.lets_through() => {
+                prospect.open.push(unused(call));
+            }
+            Standing::Always(_) => {}
+            Standing::Conditional(cases) if used => {
+                prospect.may_break.push(Conditional { call, used, cases });
+            }
+            Standing::Conditional(_) => prospect.open.push(unused(call)),
+        }
+    }
+    rank(&mut prospect.open);
+    Ok(prospect)
+}
+
+fn standing_of(diagrams: &mut Diagrams, filter: Node, call: Call) -> Result<Standing, TooLarge> {
+    let arch = Arch::from(call.abi);
+    let nr = arch.seen_by_filters(call.nr);
+    if passes_every_filter(arch, nr) {
+        return Ok(Standing::Always(Action::Allow));
+    }
+    let node = diagrams.select_call(filter, arch, nr);
+    standing(diagrams, node)
+}
+
+fn unused(call: Call) -> Unused {
+    Unused {
+        call,
+        danger: danger::of(call),
+    }
+}
+
+/// What is known from escapes first, in the order of the table; then by ABI and number.
+fn rank(calls: &mut [Unused]) {
+    calls.sort_by_key(|unused| (danger::rank(unused.call), unused.call));
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
