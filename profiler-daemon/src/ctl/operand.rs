@@ -52,6 +52,10 @@ pub(super) struct Operand {
 
 /// What an operand says.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are two at a time, and a document is the usual one"
+)]
 pub(super) enum Subject {
     /// A document.
     Document(Document),
