@@ -22,8 +22,14 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Cllvm-args=-sanitizer-coverage-stack-depth";
 
-/// Bounds on one input: seconds, MiB of memory, bytes.
-const BOUNDS: [&str; 3] = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=16384"];
+/// Bounds on one input: seconds, MiB of memory, bytes; and inputs may be of any length from the
+/// beginning, for the seeds are.
+const BOUNDS: [&str; 4] = [
+    "-timeout=10",
+    "-rss_limit_mb=1024",
+    "-max_len=8192",
+    "-len_control=0",
+];
 
 /// Lines of a target's output that are shown when it fails.
 const SHOWN: usize = 40;
