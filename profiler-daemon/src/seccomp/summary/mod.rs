@@ -156,7 +156,7 @@ pub fn standing(diagrams: &mut Diagrams, node: Node) -> Result<Standing, TooLarg
         }
         let witness = diagrams
             .witness(Node::FALSE, all)
-            .unwrap_or(CallData::default());
+            .unwrap_or_default();
         cases.push(Case {
             action,
             when,
