@@ -13,7 +13,6 @@ use super::{
     action::Action,
     arch::{Arch, X32_BIT},
     diagram::{Block, Diagrams, Node, Split, TooLarge, Word},
-    evaluate::CallData,
 };
 
 /// Bound on ranges of numbers within one architecture.
@@ -154,9 +153,7 @@ pub fn standing(diagrams: &mut Diagrams, node: Node) -> Result<Standing, TooLarg
             let holds = clause.diagram(diagrams)?;
             all = diagrams.and(all, holds)?;
         }
-        let witness = diagrams
-            .witness(Node::FALSE, all)
-            .unwrap_or_default();
+        let witness = diagrams.witness(Node::FALSE, all).unwrap_or_default();
         cases.push(Case {
             action,
             when,
