@@ -33,6 +33,10 @@ impl fmt::Display for Waited {
 }
 
 /// Runs `profilectl` with these words; kills it when that takes longer than `patience`.
+#[allow(
+    clippy::zombie_processes,
+    reason = "it is waited for by number, which tells what memory it took"
+)]
 pub(crate) fn run(words: &[&str], patience: Duration) -> Waited {
     let began = Instant::now();
     let mut child = Command::cargo_bin("profilectl")

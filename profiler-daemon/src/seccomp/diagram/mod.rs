@@ -158,9 +158,10 @@ impl Diagrams {
         node
     }
 
-    /// The end with an answer.
+    /// The end with an answer; what the kernel takes for the same, as an errno above its greatest, is
+    /// the same end.
     pub fn answer(&mut self, action: Action) -> Node {
-        self.end(action.to_return())
+        self.end(Action::from_return(action.to_return()).to_return())
     }
 
     /// The answer at a node, if it is the same for every call.

@@ -13,6 +13,15 @@ use crate::seccomp::{
     },
 };
 
+#[test]
+fn an_errno_that_the_kernel_lowers_is_the_same_answer_lowered() {
+    let mut diagrams = Diagrams::new();
+    let root = diagrams.answer(Action::Errno(4335));
+    assert_eq!(diagrams.answer_of(root), Some(Action::Errno(4095)));
+    let program = compile(&diagrams, root).unwrap();
+    assert_eq!(diagram(&mut diagrams, &program), Ok(root));
+}
+
 /// Constants at which something may change.
 const EDGES: [u32; 12] = [
     0,

@@ -116,10 +116,10 @@ fn architectures(policy: &Policy, findings: &mut Findings) -> String {
             "",
         );
     }
-    let listed = policy
-        .arches
+    // In the order in which they are read back, so that what was read prints the same.
+    let listed = local
         .iter()
-        .filter(|arch| local.contains(arch))
+        .filter(|arch| policy.arches.contains(arch))
         .map(|arch| arch_name(*arch).to_owned());
     wrapped("SystemCallArchitectures=", listed)
 }

@@ -134,6 +134,14 @@ fn calls_that_systemd_lets_through_by_itself_are_taken_out_again() {
     assert_eq!(printed.findings[0].code, "no-start");
 }
 
+#[test]
+fn architectures_print_in_one_order() {
+    let mut policy = policy("SystemCallFilter=read\n");
+    let usual = print(&policy, Leaning::Stricter).value;
+    policy.arches = vec![Arch::X86_64, Arch::X32, Arch::X86];
+    assert_eq!(print(&policy, Leaning::Stricter).value, usual);
+}
+
 const PIECES: &[&str] = &[
     "SystemCallFilter=",
     "SystemCallErrorNumber=",
