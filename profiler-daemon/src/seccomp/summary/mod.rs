@@ -154,9 +154,7 @@ pub fn standing(diagrams: &mut Diagrams, node: Node) -> Result<Standing, TooLarg
             let holds = clause.diagram(diagrams)?;
             all = diagrams.and(all, holds)?;
         }
-        let witness = diagrams
-            .witness(Node::FALSE, all)
-            .unwrap_or_default();
+        let witness = diagrams.witness(Node::FALSE, all).unwrap_or_default();
         cases.push(Case {
             action,
             when,
