@@ -290,3 +290,51 @@ fn curl_can_ask() {
         }
     }
 }
+
+#[test]
+fn installed_filters_are_handed_out_as_the_kernel_got_them() {
+    let fake = Fake::start(Health::Healthy);
+    let (status, body) = raw(&fake.socket, &request("GET", "/v1/containers/web/filters"));
+    assert_eq!(status, 200);
+    let list: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        list,
+        serde_json::json!([
+            {
+                "hash": "00000000000000aa",
+                "instructions": [
+                    [0x20, 0, 0, 0],
+                    [0x15, 0, 1, 83],
+                    [0x06, 0, 0, 0x0005_0001],
+                    [0x06, 0, 0, 0x7fff_0000]
+                ]
+            },
+            {"hash": "00000000000000bb", "instructions": null}
+        ])
+    );
+    let client = Client::new(&fake.socket);
+    let filters = fake.runtime.block_on(client.filters("web")).unwrap();
+    let lengths: Vec<Option<usize>> = filters
+        .iter()
+        .map(|filter| filter.instructions.as_ref().map(Vec::len))
+        .collect();
+    assert_eq!(lengths, [Some(4), None]);
+
+    let missing = fake.runtime.block_on(client.filters("nope"));
+    assert!(matches!(missing, Err(ClientError::NotFound(_))));
+    for (method, path, status) in [
+        ("GET", "/v1/containers/nope/filters", 404),
+        ("POST", "/v1/containers/web/filters", 405),
+        ("GET", "/v1/containers/web/filters/aa", 404),
+        (
+            "GET",
+            "/v1/containers/web/filters?include_refused=true",
+            400,
+        ),
+    ] {
+        let (found, body) = raw(&fake.socket, &request(method, path));
+        assert_eq!(found, status, "{method} {path}");
+        let error: ErrorBody = serde_json::from_str(&body).unwrap();
+        assert!(!error.message.is_empty());
+    }
+}

@@ -8,6 +8,8 @@
 )]
 
 mod fake;
+#[path = "cli/files.rs"]
+mod files;
 
 use std::{
     fs,
@@ -467,6 +469,12 @@ fn every_verb_has_its_help() {
         "watch",
         "status",
         "record",
+        "check",
+        "eval",
+        "compile",
+        "convert",
+        "edit",
+        "diff",
         "completions",
     ] {
         check(&fake, &format!("help-{verb}.txt"), 0, &[verb, "--help"]);
@@ -474,6 +482,12 @@ fn every_verb_has_its_help() {
     for shell in ["bash", "zsh", "fish"] {
         let output = run(&fake, &["completions", shell]);
         assert_eq!(output.status.code(), Some(0));
-        assert!(text(&output.stdout).contains("profilectl"));
+        let script = text(&output.stdout);
+        assert!(script.contains("profilectl"));
+        for word in [
+            "check", "eval", "compile", "convert", "edit", "diff", "as-runc",
+        ] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
-    let meaning = meaning(args.meaning, &args.circumstances)?;
+    let meaning = meaning(args.meaning, &args.host)?;
     let detail = client.show(&args.container).await?;
     let seen = Seen::of(&detail);
     let mut diagrams = Diagrams::new();

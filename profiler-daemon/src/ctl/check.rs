@@ -30,7 +30,7 @@ use crate::{
         filter::{bitmap, program::Program},
         finding::{Finding, Level, Reading},
         lints::{self, Facts},
-        meaning::{Host, Meaning},
+        meaning::{Host, Meaning, Runtime},
         summary::{Standing, standing},
     },
 };
@@ -41,12 +41,11 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
-    let host = host(&args.circumstances)?;
-    let (title, operand, found) = read(args, client, &circumstances, host).await?;
-    let judged = match &operand {
-        Some(operand) => Some(judge(operand, &circumstances, host)),
-        None => None,
-    };
+    let host = host(&args.host)?;
+    let (title, operand, found) = read(args, client, &circumstances, host, terminal).await?;
+    let judged = operand
+        .as_ref()
+        .map(|operand| judge(operand, &circumstances, host));
     match args.format {
         Format::Json => {
             let judged = judged.as_ref().map(|judged| match judged {
@@ -76,9 +75,7 @@ pub(super) async fn run(
     Ok(match judged {
         None => ExitStatus::BadInput,
         Some(Err(_)) => ExitStatus::Found,
-        Some(Ok(judged)) if grave(Level::Warning) || !judged.differences.is_empty() => {
-            ExitStatus::Found
-        }
+        Some(Ok(judged)) if grave(Level::Warning) || judged.is_misread() => ExitStatus::Found,
         Some(Ok(_)) => ExitStatus::Done,
     })
 }
@@ -89,6 +86,7 @@ async fn read(
     client: &Client,
     circumstances: &Circumstances,
     host: Host,
+    terminal: &Terminal,
 ) -> Result<(String, Option<Operand>, Vec<Finding>), Failure> {
     let name = &args.profile;
     let text = if args.from.is_some() || is_file(name) {
@@ -104,19 +102,42 @@ async fn read(
                 };
                 Ok(linted(title, reading, host))
             }
-            subject => Ok((
-                title.clone(),
-                Some(Operand {
-                    title,
+            subject => {
+                let found = unfiltered(&subject);
+                let findings = Vec::new();
+                let operand = Operand {
+                    title: title.clone(),
                     subject,
-                    findings: Vec::new(),
-                    traced: operand.traced,
-                }),
-                Vec::new(),
-            )),
+                    findings,
+                    traced: false,
+                };
+                Ok((title, Some(operand), found))
+            }
         };
     };
+    if let Some(doubt) = text.doubt() {
+        terminal.remark(&wrapped(&doubt, 2, WIDTH));
+    }
     Ok(linted(text.title, text.reading, host))
+}
+
+/// What there is to say where no filter is.
+fn unfiltered(subject: &Subject) -> Vec<Finding> {
+    let is_filtered = match subject {
+        Subject::Unconfined => false,
+        Subject::Filters(list) => !list.is_empty(),
+        Subject::Document(_) => true,
+    };
+    if is_filtered {
+        return Vec::new();
+    }
+    vec![Finding {
+        level: Level::Warning,
+        place: None,
+        code: "unfiltered",
+        what: "there is no filter: every call is let through".to_owned(),
+        mend: "start the container under a profile".to_owned(),
+    }]
 }
 
 /// A document with all that there is to say about it.
@@ -156,8 +177,10 @@ fn linted(
 struct Judged {
     /// Where a runtime makes something else of it; empty for what no runtime reads.
     differences: Vec<Line>,
-    /// Why no runtime would load it.
+    /// Why the runtime would not load it.
     refused: Option<String>,
+    /// What loads the profile, by name.
+    runtime: String,
     instructions: usize,
     abis: Vec<AbiSummary>,
 }
@@ -194,12 +217,24 @@ fn judge(operand: &Operand, circumstances: &Circumstances, host: Host) -> Result
     Ok(Judged {
         differences: found,
         refused,
+        runtime: format!(
+            "{} with libseccomp {}",
+            family(host.runtime),
+            host.libseccomp
+        ),
         instructions: program.instructions().len(),
         abis: arches
             .into_iter()
             .map(|arch| sum_up(&mut diagrams, exact, &program, arch))
             .collect::<Result<_, _>>()?,
     })
+}
+
+const fn family(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Runc => "runc",
+        Runtime::Crun => "crun",
+    }
 }
 
 fn sum_up(
@@ -232,13 +267,19 @@ fn sum_up(
 }
 
 impl Judged {
+    /// True if the runtime does not load it, or lets through other calls than it says. With which
+    /// errno the rest is refused is no fault of the profile: runc answers ENOSYS for what is new.
+    fn is_misread(&self) -> bool {
+        let is_grave = |line: &Line| line.direction != Direction::Answer;
+        self.refused.is_some() || self.differences.iter().any(is_grave)
+    }
+
     fn text(&self, title: &str, terminal: Terminal) -> String {
-        let mut text = String::new();
-        let title = printable(title);
+        let mut text = format!("{}\n", wrapped(&format!("{}:", printable(title)), 2, WIDTH));
         let mut line = |tone: Option<Tone>, words: &str| {
-            let words = wrapped(&format!("{title}: {words}"), 2, WIDTH);
+            let words = wrapped(words, 4, WIDTH);
             let words = tone.map_or_else(|| words.clone(), |tone| terminal.tint(tone, &words));
-            let _ = writeln!(text, "{words}");
+            let _ = writeln!(text, "  {words}");
         };
         for abi in &self.abis {
             let mut words = format!(
@@ -251,7 +292,7 @@ impl Judged {
             if abi.covered > 0 {
                 let _ = write!(
                     words,
-                    "; the kernel lets {} through unfiltered",
+                    "; {} of the allowed without running the filter",
                     abi.covered
                 );
             }
@@ -261,15 +302,21 @@ impl Judged {
         line(None, &format!("{count} when compiled"));
         if let Some(why) = &self.refused {
             let why = printable(why);
-            line(Some(Tone::Bad), &format!("no runtime loads it: {why}"));
+            line(
+                Some(Tone::Bad),
+                &format!("{} does not load it: {why}", self.runtime),
+            );
         }
         if self.differences.is_empty() {
             return text;
         }
         line(
             Some(Tone::Doubtful),
-            "what a runtime makes of it is something else (`profilectl eval --meaning as-runc` \
-             tells of one call):",
+            &format!(
+                "what {} makes of it is something else (`profilectl eval --meaning as-runc` \
+                 tells of one call):",
+                self.runtime
+            ),
         );
         for (direction, words) in [
             (Direction::Loosened, "lets through more"),
@@ -289,12 +336,12 @@ impl Judged {
                 continue;
             }
             let count = counted(lines.len() as u64, "call or range", "calls and ranges");
-            let _ = writeln!(text, "  {words}: {count}");
+            let _ = writeln!(text, "    {words}: {count}");
             // What is refused either way is of little interest.
             if direction != Direction::Answer {
                 for (abis, subjects) in by_abis(&lines) {
-                    let list = format!("{abis}: {}", subjects.join(", "));
-                    let _ = writeln!(text, "    {}", wrapped(&list, 6, WIDTH));
+                    let list = format!("{abis}: {subjects}");
+                    let _ = writeln!(text, "      {}", wrapped(&list, 8, WIDTH));
                 }
             }
         }
@@ -304,7 +351,8 @@ impl Judged {
     fn value(&self) -> Value {
         json!({
             "instructions": self.instructions,
-            "refused_by_runtimes": self.refused,
+            "runtime": self.runtime,
+            "refused_by_runtime": self.refused,
             "abis": self.abis.iter().map(|abi| json!({
                 "abi": abi.arch.name(),
                 "allowed": abi.allowed,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     exit::{ExitStatus, Failure},
-    profile_args::{CircumstancesArgs, MeaningName, NativeArch, RuntimeName},
+    profile_args::{CircumstancesArgs, HostArgs, MeaningName, NativeArch, RuntimeName},
 };
 use crate::seccomp::{
     arch::Arch,
@@ -41,15 +41,21 @@ pub(super) fn circumstances(args: &CircumstancesArgs) -> Result<Circumstances, F
 }
 
 /// The meaning that is asked for, under the runtime that is named.
-pub(super) fn meaning(name: MeaningName, args: &CircumstancesArgs) -> Result<Meaning, Failure> {
+pub(super) fn meaning(name: MeaningName, args: &HostArgs) -> Result<Meaning, Failure> {
+    let host = host(args)?;
     match name {
+        MeaningName::AsRunc => Ok(Meaning::AsRunc(host)),
+        MeaningName::Exact if args.runtime.is_some() || args.libseccomp.is_some() => Err(bad(
+            "--runtime and --libseccomp change nothing of what a document says; add --meaning \
+             as-runc to hear what they make of it"
+                .to_owned(),
+        )),
         MeaningName::Exact => Ok(Meaning::Exact),
-        MeaningName::AsRunc => Ok(Meaning::AsRunc(host(args)?)),
     }
 }
 
 /// What loads a profile.
-pub(super) fn host(args: &CircumstancesArgs) -> Result<Host, Failure> {
+pub(super) fn host(args: &HostArgs) -> Result<Host, Failure> {
     let libseccomp = match &args.libseccomp {
         None => Host::default().libseccomp,
         Some(text) => version(text).ok_or_else(|| {

@@ -4,9 +4,10 @@ use super::{
     circumstances::{circumstances, meaning},
     delivery::deliver_bytes,
     exit::{ExitStatus, Failure},
-    findings,
     operand::{Operand, load},
+    printable::wrapped,
     profile_args::{CompileArgs, FilterFormat},
+    table::WIDTH,
     terminal::Terminal,
     wording::counted,
 };
@@ -16,7 +17,6 @@ use crate::{
         diagram::{Diagrams, Node},
         dialects::raw,
         filter::{compile, disassemble::disassemble, program::Program, symbolic},
-        finding::Level,
     },
 };
 
@@ -26,12 +26,9 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
-    let meaning = meaning(args.meaning, &args.circumstances)?;
+    let meaning = meaning(args.meaning, &args.host)?;
     let operand = load(&args.profile, client, circumstances.arch).await?;
-    let told = findings::lines(&operand.title, &operand.findings, Level::Warning);
-    if !told.is_empty() {
-        terminal.remark(told.trim_end());
-    }
+    operand.warn(terminal);
     let mut diagrams = Diagrams::new();
     let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
     let program = proven(&mut diagrams, root, &operand)?;
@@ -40,15 +37,13 @@ pub(super) async fn run(
         args.output.as_deref(),
         terminal,
     )?;
-    terminal.remark(&format!(
-        "{}: {}, proven to mean what the profile means for every call",
+    let count = program.instructions().len() as u64;
+    let remark = format!(
+        "{}: {}, proven to do with every call what the profile says",
         operand.title,
-        counted(
-            program.instructions().len() as u64,
-            "instruction",
-            "instructions"
-        )
-    ));
+        counted(count, "instruction", "instructions")
+    );
+    terminal.remark(&wrapped(&remark, 2, WIDTH));
     Ok(ExitStatus::Done)
 }
 

@@ -1,6 +1,6 @@
 //! `profilectl convert`: a profile from one dialect into another, what is lost named.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use super::{
     circumstances::circumstances,
@@ -9,7 +9,9 @@ use super::{
     exit::{ExitStatus, Failure},
     findings,
     operand::{self, Operand, Subject, load, usable},
+    printable::wrapped,
     profile_args::{ConvertArgs, DialectName, FilterFormat, WrittenDialect},
+    table::WIDTH,
     terminal::Terminal,
 };
 use crate::{
@@ -18,12 +20,16 @@ use crate::{
         diagram::Diagrams,
         dialects::{
             Dialect, Document,
-            docker::{self, Indent, Profile, resolve::Circumstances},
+            docker::{
+                self, Indent, Profile,
+                resolve::{Circumstances, Resolved, resolve},
+            },
             lxc, oci,
+            placed::Placed,
             printed::Leaning,
             spo, systemd,
         },
-        finding::{Level, Reading},
+        finding::{Finding, Level, Reading},
         meaning::Meaning,
         policy::Policy,
         runtime_needs,
@@ -44,7 +50,7 @@ pub(super) async fn run(
         )?)?,
         None => load(&args.profile, client, circumstances.arch).await?,
     };
-    let told = findings::lines(&operand.title, &operand.findings, Level::Note);
+    let told = findings::aside(&operand.title, &operand.findings, Level::Note);
     if !told.is_empty() {
         terminal.remark(told.trim_end());
     }
@@ -83,15 +89,16 @@ pub(super) fn written(
     {
         return Ok(docker::print(profile, Indent::Spaces).into_bytes());
     }
-    let policy = operand.policy(circumstances)?.ok_or_else(|| {
-        bad(
-            "it has no rules that could be written down: a filter is code, and no filter is none"
-                .to_owned(),
-        )
-    })?;
+    let policy = operand
+        .policy(circumstances)?
+        .ok_or_else(|| bad(without_rules(&operand.subject).to_owned()))?;
+    if !matches!(to, WrittenDialect::Docker | WrittenDialect::Oci) {
+        tell_surroundings(operand, circumstances, terminal);
+    }
     let printed = match to {
         WrittenDialect::Docker | WrittenDialect::Oci => {
-            let profile = Profile::from(&for_runtimes(policy, operand, terminal));
+            let mut profile = Profile::from(&for_runtimes(policy, operand, terminal));
+            add_surroundings(&mut profile, operand, circumstances);
             return if to == WrittenDialect::Oci {
                 oci::print(&profile, Indent::Spaces)
                     .map(String::into_bytes)
@@ -109,7 +116,11 @@ pub(super) fn written(
         }
     };
     let Reading { value, findings } = printed;
-    let told = findings::lines(&operand.title, &findings, Level::Warning);
+    let mut told = findings::aside(&operand.title, &findings, Level::Warning);
+    for option in options(&findings) {
+        let remark = format!("{}: {option}", operand.title);
+        let _ = writeln!(told, "{}", wrapped(&remark, 2, WIDTH));
+    }
     match value {
         Some(text) => {
             if !told.is_empty() {
@@ -117,11 +128,91 @@ pub(super) fn written(
             }
             Ok(text.into_bytes())
         }
-        None => Err(Failure::new(
-            ExitStatus::BadInput,
-            told.trim_end().to_owned(),
-        )),
+        None => Err(bad(format!(
+            "the dialect has no words for it, and nothing was written:\n{}",
+            told.trim_end()
+        ))),
     }
+}
+
+/// What a document says beside its rules, and a policy has no place for.
+fn add_surroundings(profile: &mut Profile, operand: &Operand, circumstances: &Circumstances) {
+    let Subject::Document(Document::Profile(source)) = &operand.subject else {
+        return;
+    };
+    profile.listener_path.clone_from(&source.listener_path);
+    profile
+        .listener_metadata
+        .clone_from(&source.listener_metadata);
+    if let Ok(Resolved::Filter(filter)) = resolve(source, circumstances) {
+        profile.flags = filter
+            .flags
+            .map(|flags| flags.into_iter().map(Placed::from).collect());
+        let others = filter.without_table.into_iter().map(Placed::from);
+        profile.architectures.extend(others);
+    }
+}
+
+/// Tells what a document says beside its rules, for which only Docker's dialect and its kin have
+/// fields.
+fn tell_surroundings(operand: &Operand, circumstances: &Circumstances, terminal: &Terminal) {
+    let Subject::Document(Document::Profile(source)) = &operand.subject else {
+        return;
+    };
+    let mut lost: Vec<String> = source
+        .flags
+        .iter()
+        .flatten()
+        .map(|flag| flag.value.clone())
+        .collect();
+    if source.listener_path.is_some() {
+        lost.push("listenerPath".to_owned());
+    }
+    if let Ok(Resolved::Filter(filter)) = resolve(source, circumstances) {
+        lost.extend(filter.without_table);
+    }
+    if !lost.is_empty() {
+        let remark = format!("{}: left out: {}", operand.title, lost.join(", "));
+        terminal.remark(&wrapped(&remark, 2, WIDTH));
+    }
+}
+
+/// Why there are no rules to write down.
+const fn without_rules(subject: &Subject) -> &'static str {
+    match subject {
+        Subject::Document(Document::Program(_)) | Subject::Filters(_) => {
+            "a filter is code and has no rules to write down; `profilectl eval` and `profilectl \
+             diff` tell what it does, and --to cbpf writes it"
+        }
+        Subject::Document(_) => "it turns seccomp off: there is nothing to write down",
+        Subject::Unconfined => "it is no filter at all: there is nothing to write down",
+    }
+}
+
+/// By which options a mend of a printer's, which knows none, is to be had.
+fn options(findings: &[Finding]) -> Vec<&'static str> {
+    [
+        (
+            "looser side",
+            "`profilectl convert --looser` leans to the looser side",
+        ),
+        (
+            "stricter side",
+            "`profilectl convert` without --looser leans to the stricter side",
+        ),
+        (
+            "print version 1",
+            "`profilectl convert --to lxc1` prints version 1",
+        ),
+        (
+            "print version 2",
+            "`profilectl convert --to lxc` prints version 2",
+        ),
+    ]
+    .into_iter()
+    .filter(|(words, _)| findings.iter().any(|finding| finding.mend.contains(words)))
+    .map(|(_, option)| option)
+    .collect()
 }
 
 /// What strace saw with what container runtimes call under a profile, so that a container starts.
@@ -131,11 +222,12 @@ fn for_runtimes(policy: Policy, operand: &Operand, terminal: &Terminal) -> Polic
     }
     let (policy, added) = runtime_needs::added(policy);
     if !added.is_empty() {
-        terminal.remark(&format!(
+        let remark = format!(
             "{}: allowed for runc and crun themselves, which start no container without: {}",
             operand.title,
             added.join(", ")
-        ));
+        );
+        terminal.remark(&wrapped(&remark, 2, WIDTH));
     }
     policy
 }
@@ -144,12 +236,13 @@ fn for_runtimes(policy: Policy, operand: &Operand, terminal: &Terminal) -> Polic
 fn for_lxc(policy: Policy, operand: &Operand, terminal: &Terminal) -> Policy {
     let (policy, added) = lxc::needs::added(policy);
     if !added.is_empty() {
-        terminal.remark(&format!(
+        let remark = format!(
             "{}: allowed for LXC {} itself, which starts no container without: {}",
             operand.title,
             lxc::needs::VERSION,
             added.join(", ")
-        ));
+        );
+        terminal.remark(&wrapped(&remark, 2, WIDTH));
     }
     policy
 }

@@ -1,6 +1,9 @@
 //! `profilectl diff`: how two profiles differ, by what they do and not by how they are written.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use serde_json::{Value, json};
 
@@ -8,7 +11,6 @@ use super::{
     args::Format,
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
-    findings,
     operand::load,
     policy_wording::{answer, arguments, cases},
     printable::{printable, wrapped},
@@ -24,7 +26,6 @@ use crate::{
         arch::{Arch, X32_BIT},
         diagram::Diagrams,
         difference::{Difference, Direction, differences},
-        finding::Level,
         summary::{Standing, arch_of, standing},
     },
 };
@@ -38,20 +39,23 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
-    let meaning = meaning(args.meaning, &args.circumstances)?;
+    let meaning = meaning(args.meaning, &args.host)?;
+    if args.before == "-" && args.after == "-" {
+        return Err(Failure::new(
+            ExitStatus::BadInput,
+            "standard input can be read only once: name a file for one of the two",
+        ));
+    }
     let mut diagrams = Diagrams::new();
     let mut roots = Vec::new();
     let mut titles = Vec::new();
     for operand in [&args.before, &args.after] {
         let operand = load(operand, client, circumstances.arch).await?;
-        let told = findings::lines(&operand.title, &operand.findings, Level::Warning);
-        if !told.is_empty() {
-            terminal.remark(told.trim_end());
-        }
+        operand.warn(terminal);
         roots.push(operand.diagram(&mut diagrams, &circumstances, meaning)?);
         titles.push(operand.title);
     }
-    let [before, after] = roots.as_slice() else {
+    let ([before, after], [title, other]) = (roots.as_slice(), titles.as_slice()) else {
         return Ok(ExitStatus::Done);
     };
     let found = differences(&diagrams, *before, *after)
@@ -62,11 +66,11 @@ pub(super) async fn run(
         Format::Table if lines.is_empty() => {
             terminal.remark(&format!(
                 "{} and {} do the same with every call",
-                printable(&args.before),
-                printable(&args.after)
+                printable(title),
+                printable(other)
             ));
         }
-        Format::Table => terminal.print(&text(&args.before, &args.after, &lines, *terminal))?,
+        Format::Table => terminal.print(&text(title, other, &lines, *terminal))?,
     }
     Ok(if lines.is_empty() {
         ExitStatus::Done
@@ -117,12 +121,12 @@ pub(super) fn lines(diagrams: &mut Diagrams, found: &[Difference]) -> Result<Vec
 
 /// A difference by the names in it, and the numbers between them.
 fn parts(one: &Difference) -> Vec<(Option<Arch>, u32, u32)> {
+    if one.first_audit != one.last_audit {
+        return across_audits(one);
+    }
     let Some(arch) = arch_of(one.first_audit, one.first) else {
         return vec![(None, one.first, one.last)];
     };
-    if one.first_audit != one.last_audit {
-        return vec![(None, one.first, one.last)];
-    }
     // x86_64's numbers and x32's share a range where both are treated alike.
     if arch == Arch::X86_64 && one.last & X32_BIT != 0 && one.first < X32_BIT {
         let halves = [(one.first, X32_BIT - 1), (X32_BIT, one.last)];
@@ -155,6 +159,27 @@ fn parts(one: &Difference) -> Vec<(Option<Arch>, u32, u32)> {
     parts
 }
 
+/// The parts of a difference in calls of several audit numbers: under each that is known, and under
+/// all others. Every number of all of them is one part.
+fn across_audits(one: &Difference) -> Vec<(Option<Arch>, u32, u32)> {
+    let mut parts_of_all = vec![(None, one.first, one.last)];
+    if (one.first, one.last) == (0, u32::MAX) {
+        return parts_of_all;
+    }
+    for arch in Arch::ALL {
+        let audit = arch.audit();
+        // x32 shares its audit number with x86_64, under which both are parted.
+        if arch != Arch::X32 && (one.first_audit..=one.last_audit).contains(&audit) {
+            parts_of_all.extend(parts(&Difference {
+                first_audit: audit,
+                last_audit: audit,
+                ..one.clone()
+            }));
+        }
+    }
+    parts_of_all
+}
+
 fn nameless(arch: Arch, first: u32, last: u32, parts: &mut Vec<(Option<Arch>, u32, u32)>) {
     if last - first < MOST_NAMELESS {
         parts.extend((first..=last).map(|nr| (Some(arch), nr, nr)));
@@ -173,6 +198,7 @@ impl Line {
                 .syscall(self.first)
                 .map_or_else(|| format!("#{}", self.bare(self.first)), str::to_owned),
             _ if self.first == 0 && self.last == u32::MAX => "every call".to_owned(),
+            _ if self.first == self.last => format!("#{}", self.first),
             _ if self.is_to_the_end() => format!("numbers from {} on", self.bare(self.first)),
             _ => format!(
                 "numbers {} to {}",
@@ -180,6 +206,24 @@ impl Line {
                 self.bare(self.last)
             ),
         }
+    }
+
+    fn sorted(&self) -> Subject {
+        let is_nameless = !self.is_named();
+        let number = if is_nameless {
+            self.bare(self.first)
+        } else {
+            0
+        };
+        (is_nameless, number, self.subject())
+    }
+
+    /// True if it is one call, and a table has its name.
+    fn is_named(&self) -> bool {
+        self.first == self.last
+            && self
+                .arch
+                .is_some_and(|arch| arch.syscall(self.first).is_some())
     }
 
     /// True if no number of the ABI is greater, but for -1.
@@ -279,7 +323,7 @@ fn text(before: &str, after: &str, lines: &[Line], terminal: Terminal) -> String
         for ((before, after), lines) in alike {
             let _ = writeln!(text, "  {before} → {after}");
             for (abis, subjects) in by_abis(&lines) {
-                let list = format!("{abis}: {}", subjects.join(", "));
+                let list = format!("{abis}: {subjects}");
                 let _ = writeln!(text, "    {}", wrapped(&list, 6, WIDTH));
             }
         }
@@ -310,25 +354,71 @@ fn text(before: &str, after: &str, lines: &[Line], terminal: Terminal) -> String
     text
 }
 
-/// The subjects of lines that change alike, by the ABIs in which they do.
-pub(super) fn by_abis(lines: &[&Line]) -> BTreeMap<String, Vec<String>> {
-    let mut arches: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+/// What lines that change alike are about, by the ABIs in which they do.
+pub(super) fn by_abis(lines: &[&Line]) -> BTreeMap<String, String> {
+    let mut subjects: BTreeMap<Subject, Vec<&'static str>> = BTreeMap::new();
     for line in lines {
-        arches
-            .entry(line.subject())
-            .or_default()
-            .push(line.arch.map_or("others", Arch::name));
+        let abi = line.arch.map_or("others", Arch::name);
+        subjects.entry(line.sorted()).or_default().push(abi);
+    }
+    // Of what most of an ABI's calls do the exceptions are told.
+    let mut most: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    for arch in Arch::ALL {
+        let names: BTreeSet<u32> = lines
+            .iter()
+            .filter(|line| line.arch == Some(arch) && line.is_named())
+            .map(|line| line.first)
+            .collect();
+        if names.len() * 2 <= arch.syscalls().len() {
+            continue;
+        }
+        let mut others: Vec<&str> = arch
+            .syscalls()
+            .into_iter()
+            .filter(|(nr, _)| !names.contains(nr))
+            .map(|(_, name)| name)
+            .collect();
+        others.sort_unstable();
+        let text = if others.is_empty() {
+            MOST.to_owned()
+        } else {
+            format!("{MOST} but {}", others.join(", "))
+        };
+        most.entry(text).or_default().push(arch.name());
+        for ((is_nameless, ..), abis) in &mut subjects {
+            abis.retain(|abi| *is_nameless || *abi != arch.name());
+        }
     }
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (subject, mut arches) in arches {
+    let rest = subjects
+        .into_iter()
+        .map(|((_, _, subject), abis)| (subject, abis));
+    for (subject, mut abis) in most.into_iter().chain(rest) {
         // x86_64 before x32 before i386.
-        arches.sort_unstable_by(|one, two| two.cmp(one));
-        arches.dedup();
-        let abis = arches.join(", ");
-        groups.entry(abis).or_default().push(subject);
+        abis.sort_unstable_by(|one, two| two.cmp(one));
+        abis.dedup();
+        if !abis.is_empty() {
+            groups.entry(abis.join(", ")).or_default().push(subject);
+        }
     }
     groups
+        .into_iter()
+        .map(|(abis, subjects)| {
+            let (most, rest): (Vec<String>, Vec<String>) = subjects
+                .into_iter()
+                .partition(|subject| subject.starts_with(MOST));
+            let lists = [most.join("; "), rest.join(", ")];
+            let lists: Vec<String> = lists.into_iter().filter(|list| !list.is_empty()).collect();
+            (abis, lists.join("; "))
+        })
+        .collect()
 }
+
+/// How a list begins that tells exceptions.
+const MOST: &str = "all with a name";
+
+/// What a line is about, to be sorted: names by letter, then numbers by size.
+type Subject = (bool, u32, String);
 
 fn short(standing: &Standing) -> String {
     match standing {

@@ -8,8 +8,8 @@ use super::{
     args::Format,
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
-    operand::{Operand, load},
-    policy_wording::{answer, call_line, cases, number},
+    operand::load,
+    policy_wording::{answer, call_line, cases},
     printable::printable,
     profile_args::EvalArgs,
     terminal::Terminal,
@@ -19,6 +19,7 @@ use crate::{
     seccomp::{
         action::Action,
         arch::{Arch, X32_BIT},
+        condition::number,
         diagram::{Diagrams, Node},
         facts::names,
         filter::evaluate::{CallData, passes_every_filter},
@@ -32,36 +33,24 @@ pub(super) async fn run(
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
-    let meaning = meaning(args.meaning, &args.circumstances)?;
-    let calls = calls(&args.syscall, circumstances.arch)?;
+    let meaning = meaning(args.meaning, &args.host)?;
+    let (arch, nr) = call(&args.syscall, circumstances.arch)?;
     let arguments = arguments(&args.arguments)?;
     let operand = load(&args.profile, client, circumstances.arch).await?;
+    operand.warn(terminal);
     let mut diagrams = Diagrams::new();
     let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
-    let mut found = Vec::new();
-    for (arch, nr) in calls {
-        let node = diagrams.select_call(root, arch, nr);
-        let verdict = verdict(&mut diagrams, node, arch, nr, arguments)?;
-        found.push((arch, nr, verdict));
-    }
+    let node = diagrams.select_call(root, arch, nr);
+    let verdict = verdict(&mut diagrams, node, arch, nr, arguments)?;
     match args.format {
         Format::Json => {
-            let list: Vec<Value> = found
-                .iter()
-                .map(|(arch, nr, verdict)| value(*arch, *nr, arguments, verdict))
-                .collect();
-            terminal.print_json(&list)?;
+            terminal.print_json(&value(&operand.title, arch, nr, arguments, &verdict))?;
         }
-        Format::Table => terminal.print(&text(&operand, &found, arguments))?,
+        Format::Table => terminal.print(&text(&operand.title, arch, nr, arguments, &verdict))?,
     }
-    let refused = found.iter().any(|(_, _, verdict)| match verdict {
-        Standing::Always(action) => !action.lets_through(),
-        Standing::Conditional(_) => false,
-    });
-    Ok(if refused {
-        ExitStatus::Found
-    } else {
-        ExitStatus::Done
+    Ok(match verdict {
+        Standing::Always(action) if !action.lets_through() => ExitStatus::Found,
+        Standing::Always(_) | Standing::Conditional(_) => ExitStatus::Done,
     })
 }
 
@@ -86,45 +75,44 @@ fn verdict(
     }
 }
 
-fn text(operand: &Operand, found: &[(Arch, u32, Standing)], arguments: Option<[u64; 6]>) -> String {
-    let mut text = String::new();
-    for (arch, nr, verdict) in found {
-        let _ = write!(
+fn text(
+    title: &str,
+    arch: Arch,
+    nr: u32,
+    arguments: Option<[u64; 6]>,
+    verdict: &Standing,
+) -> String {
+    let call = call_line(arch, nr, arguments);
+    let mut text = format!("{}: {call}: ", printable(title));
+    match verdict {
+        Standing::Always(action) => {
+            let _ = writeln!(text, "{}", answer(*action));
+        }
+        Standing::Conditional(list) => {
+            let _ = writeln!(text, "by its arguments");
+            text.push_str(&cases(list, "  "));
+        }
+    }
+    if passes_every_filter(arch, nr) {
+        let _ = writeln!(
             text,
-            "{}: {}: ",
-            printable(&operand.title),
-            call_line(*arch, *nr, arguments)
+            "  by the kernel itself, which asks no filter about it"
         );
-        match verdict {
-            Standing::Always(action) => {
-                let _ = writeln!(text, "{}", answer(*action));
-            }
-            Standing::Conditional(list) => {
-                let _ = writeln!(text, "by its arguments");
-                text.push_str(&cases(list, "  "));
-            }
-        }
-        if passes_every_filter(*arch, *nr) {
-            let _ = writeln!(
-                text,
-                "  the kernel makes this call itself and asks no filter"
-            );
-        }
     }
     text
 }
 
-fn value(arch: Arch, nr: u32, arguments: Option<[u64; 6]>, verdict: &Standing) -> Value {
-    let mut value = json!({
-        "abi": arch.name(),
-        "nr": nr & !if arch == Arch::X32 { X32_BIT } else { 0 },
-        "name": arch.syscall(nr),
-        "args": arguments,
-    });
-    let (key, verdict) = match verdict {
-        Standing::Always(action) => ("answer", Value::from(action.to_string())),
+fn value(
+    title: &str,
+    arch: Arch,
+    nr: u32,
+    arguments: Option<[u64; 6]>,
+    verdict: &Standing,
+) -> Value {
+    let (answer, cases) = match verdict {
+        Standing::Always(action) => (Some(action.to_string()), Vec::new()),
         Standing::Conditional(cases) => (
-            "cases",
+            None,
             cases
                 .iter()
                 .map(|case| {
@@ -137,15 +125,20 @@ fn value(arch: Arch, nr: u32, arguments: Option<[u64; 6]>, verdict: &Standing) -
                 .collect(),
         ),
     };
-    if let Value::Object(value) = &mut value {
-        value.insert(key.to_owned(), verdict);
-    }
-    value
+    json!({
+        "profile": title,
+        "abi": arch.name(),
+        "nr": nr & !if arch == Arch::X32 { X32_BIT } else { 0 },
+        "name": arch.syscall(nr),
+        "args": arguments,
+        "answer": answer,
+        "cases": cases,
+    })
 }
 
-/// The calls that a person means: a name under the machine's own ABI, or the first that has it;
+/// The call that a person means: a name under the machine's own ABI, or the first that has it;
 /// `ABI:NAME`; a number in place of a name.
-fn calls(text: &str, native: Arch) -> Result<Vec<(Arch, u32)>, Failure> {
+fn call(text: &str, native: Arch) -> Result<(Arch, u32), Failure> {
     let bad = |message: String| Failure::new(ExitStatus::BadInput, message);
     let (abi, word) = match text.split_once(':') {
         Some((abi, word)) => {
@@ -160,10 +153,16 @@ fn calls(text: &str, native: Arch) -> Result<Vec<(Arch, u32)>, Failure> {
         None => (None, text),
     };
     let digits = word.strip_prefix('#').unwrap_or(word);
-    if let Some(nr) = number(digits).and_then(|nr| u32::try_from(nr).ok()) {
+    if digits.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+        let nr = number(digits).and_then(|nr| u32::try_from(nr).ok());
+        let nr = nr.ok_or_else(|| {
+            bad(format!(
+                "{word:?} is no system call's number: they go from 0 to 4294967295"
+            ))
+        })?;
         let arch = abi.unwrap_or(native);
         let bit = if arch == Arch::X32 { X32_BIT } else { 0 };
-        return Ok(vec![(arch, nr | bit)]);
+        return Ok((arch, nr | bit));
     }
     let found = |arch: Arch| arch.number(word).map(|nr| (arch, nr));
     let call = match abi {
@@ -171,7 +170,7 @@ fn calls(text: &str, native: Arch) -> Result<Vec<(Arch, u32)>, Failure> {
         None => found(native).or_else(|| Arch::ALL.into_iter().find_map(found)),
     };
     match call {
-        Some(call) => Ok(vec![call]),
+        Some(call) => Ok(call),
         None if names::is_known(word) => Err(bad(format!(
             "{} has no system call {word}",
             abi.unwrap_or(native).name()

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
+    operand::STANDARD_INPUT,
     printable::{printable, wrapped},
     table::WIDTH,
 };
@@ -12,23 +13,53 @@ use crate::seccomp::finding::{Finding, Level};
 
 /// `file:3:7: error: …` for each finding at least as grave as `least`.
 pub(super) fn lines(title: &str, findings: &[Finding], least: Level) -> String {
-    let mut text = String::new();
-    for finding in findings.iter().filter(|finding| finding.level <= least) {
-        let place = finding
-            .place
-            .map_or_else(String::new, |place| format!(":{place}"));
-        let line = format!(
-            "{}{place}: {}: {} [{}]",
-            printable(title),
-            word(finding.level),
-            printable(&finding.what),
-            finding.code
-        );
-        let _ = writeln!(text, "{}", wrapped(&line, 2, WIDTH));
-        if !finding.mend.is_empty() {
-            let mend = format!("  → {}", printable(&finding.mend));
-            let _ = writeln!(text, "  {}", wrapped(&mend, 4, WIDTH));
-        }
+    findings
+        .iter()
+        .filter(|finding| finding.level <= least)
+        .map(|finding| line(title, finding))
+        .collect()
+}
+
+fn line(title: &str, finding: &Finding) -> String {
+    let place = finding
+        .place
+        .map_or_else(String::new, |place| format!(":{place}"));
+    let line = format!(
+        "{}{place}: {}: {} [{}]",
+        printable(title),
+        word(finding.level),
+        printable(&finding.what),
+        finding.code
+    );
+    let mut text = wrapped(&line, 2, WIDTH);
+    text.push('\n');
+    if !finding.mend.is_empty() {
+        let mend = format!("  → {}", printable(&finding.mend));
+        let _ = writeln!(text, "  {}", wrapped(&mend, 4, WIDTH));
+    }
+    text
+}
+
+/// Findings that a verb tells which was asked for something else.
+const MOST_ASIDE: usize = 20;
+
+/// As [`lines`], for a verb that was asked for something else: not more than people read.
+pub(super) fn aside(title: &str, findings: &[Finding], least: Level) -> String {
+    let told: Vec<&Finding> = findings
+        .iter()
+        .filter(|finding| finding.level <= least)
+        .collect();
+    let mut text: String = told
+        .iter()
+        .take(MOST_ASIDE)
+        .map(|finding| line(title, finding))
+        .collect();
+    let left = told.len().saturating_sub(MOST_ASIDE);
+    if left > 0 {
+        let title = printable(title);
+        let name = if title == STANDARD_INPUT { "-" } else { &title };
+        let more = format!("{title}: and {left} more: `profilectl check {name}` lists them");
+        let _ = writeln!(text, "{}", wrapped(&more, 2, WIDTH));
     }
     text
 }

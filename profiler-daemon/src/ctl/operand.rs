@@ -7,7 +7,13 @@ use std::{
     path::Path,
 };
 
-use super::exit::{ExitStatus, Failure};
+use super::{
+    exit::{ExitStatus, Failure},
+    findings,
+    printable::wrapped,
+    table::WIDTH,
+    terminal::Terminal,
+};
 use crate::{
     api::client::{Client, ClientError},
     seccomp::{
@@ -35,6 +41,9 @@ use crate::{
 /// Bytes of a file that are read at most: no profile is near as large.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
+/// What to call it.
+pub(super) const STANDARD_INPUT: &str = "standard input";
+
 /// A profile, whatever it was named by.
 #[derive(Debug)]
 pub(super) struct Operand {
@@ -50,6 +59,10 @@ pub(super) struct Operand {
 
 /// What an operand says.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are two at a time, and a document is the usual one"
+)]
 pub(super) enum Subject {
     /// A document.
     Document(Document),
@@ -64,10 +77,38 @@ pub(super) enum Subject {
 pub(super) struct Text {
     /// What to call it.
     pub title: String,
-    /// Its dialect.
-    pub dialect: Dialect,
     /// What it says.
     pub reading: Reading<Document>,
+    /// Its dialect.
+    pub dialect: Dialect,
+    /// The dialect that it was taken for, if nobody said it.
+    pub taken_for: Option<Dialect>,
+}
+
+impl Text {
+    /// That it may be of another dialect, where it says nothing in the one it was taken for.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let taken_for = self.taken_for.filter(|_| self.reading.value.is_none())?;
+        Some(format!(
+            "{}: it was taken for {}; `profilectl check` and `convert` take --from for another \
+             dialect",
+            self.title,
+            word(taken_for)
+        ))
+    }
+}
+
+const fn word(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Docker => "a Docker profile",
+        Dialect::Oci => "an OCI configuration",
+        Dialect::Lxc => "an LXC profile",
+        Dialect::Systemd => "a systemd unit",
+        Dialect::Mkseccomp => "a list for mkseccomp",
+        Dialect::Strace => "strace's output",
+        Dialect::Cbpf => "a filter's bytes",
+        Dialect::CbpfText => "a filter as text",
+    }
 }
 
 /// An operand, or the errors of its text.
@@ -88,12 +129,19 @@ pub(super) async fn load(name: &str, client: &Client, native: Arch) -> Result<Op
 
 /// A file or standard input, read in a dialect or in that which it is recognised as.
 pub(super) fn text(name: &str, dialect: Option<Dialect>, native: Arch) -> Result<Text, Failure> {
+    if dialect.is_some() && !is_file(name) {
+        return Err(Failure::new(
+            ExitStatus::BadInput,
+            format!("--from is for files, and there is no file called {name}"),
+        ));
+    }
     let (title, bytes) = bytes(name)?;
-    let dialect = dialect.unwrap_or_else(|| recognise(&bytes));
+    let read_as = dialect.unwrap_or_else(|| recognise(&bytes));
     Ok(Text {
         title,
-        dialect,
-        reading: read(&bytes, dialect, native),
+        dialect: read_as,
+        reading: read(&bytes, read_as, native),
+        taken_for: dialect.is_none().then_some(read_as),
     })
 }
 
@@ -104,6 +152,7 @@ pub(super) fn is_file(name: &str) -> bool {
 
 /// A text as an operand; its errors, if it says nothing.
 pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
+    let doubt = text.doubt().map(|doubt| wrapped(&doubt, 2, WIDTH));
     let Text {
         title,
         dialect,
@@ -117,12 +166,17 @@ pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
             findings,
             traced: dialect == Dialect::Strace,
         }),
-        None => Err(Failure::new(
-            ExitStatus::BadInput,
-            super::findings::lines(&title, &findings, Level::Error)
-                .trim_end()
-                .to_owned(),
-        )),
+        None => {
+            let mut told = findings::aside(&title, &findings, Level::Error);
+            told.extend(doubt);
+            Err(Failure::new(
+                ExitStatus::BadInput,
+                format!(
+                    "{title} says nothing that could be used:\n{}",
+                    told.trim_end()
+                ),
+            ))
+        }
     }
 }
 
@@ -143,7 +197,7 @@ fn bytes(name: &str) -> Result<(String, Vec<u8>), Failure> {
         )
     };
     let (title, source): (&str, Box<dyn Read>) = if name == "-" {
-        ("standard input", Box::new(io::stdin()))
+        (STANDARD_INPUT, Box::new(io::stdin()))
     } else {
         let file = File::open(name).map_err(|error| failed(name, error))?;
         (name, Box::new(file))
@@ -170,19 +224,21 @@ async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, 
     };
     let export = match export {
         Ok(export) => export,
-        // A name without a slash may have been meant as a file's.
-        Err(ClientError::NotFound(message)) => {
-            return Err(Failure::new(
-                ExitStatus::NotFound,
-                format!("{message}; and there is no file called {name}"),
-            ));
-        }
-        Err(ClientError::Unreachable { socket, reason }) => {
-            let error = ClientError::Unreachable { socket, reason };
-            return Err(Failure::new(
-                ExitStatus::Unreachable,
-                format!("there is no file called {name}, and to ask for a container: {error}"),
-            ));
+        // A name without a prefix may have been meant as a file's.
+        Err(error) if !name.starts_with("image:") => {
+            return Err(match error {
+                ClientError::NotFound(message) => Failure::new(
+                    ExitStatus::NotFound,
+                    format!("{message}; and there is no file called {name}"),
+                ),
+                ClientError::Unreachable { .. } => Failure::new(
+                    ExitStatus::Unreachable,
+                    format!(
+                        "there is no file called {name}, nor can a container be asked for: {error}"
+                    ),
+                ),
+                error => error.into(),
+            });
         }
         Err(error) => return Err(error.into()),
     };
@@ -199,6 +255,7 @@ pub(super) fn exported(
         title: title.to_owned(),
         dialect: Dialect::Docker,
         reading: read(profile.to_string().as_bytes(), Dialect::Docker, native),
+        taken_for: None,
     })
 }
 
@@ -238,6 +295,14 @@ async fn active(container: &str, client: &Client) -> Result<Operand, Failure> {
 }
 
 impl Operand {
+    /// Tells what in its text means something else than it seems to say.
+    pub(super) fn warn(&self, terminal: &Terminal) {
+        let told = findings::aside(&self.title, &self.findings, Level::Warning);
+        if !told.is_empty() {
+            terminal.remark(told.trim_end());
+        }
+    }
+
     /// The policy that it comes to; none if it is no document of rules, or turns seccomp off.
     pub(super) fn policy(&self, circumstances: &Circumstances) -> Result<Option<Policy>, Failure> {
         match &self.subject {

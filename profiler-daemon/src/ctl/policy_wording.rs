@@ -63,19 +63,6 @@ fn value(number: u64) -> String {
     }
 }
 
-/// A number as a person writes it: decimal, hexadecimal or negative.
-pub(super) fn number(text: &str) -> Option<u64> {
-    if let Some(negative) = text.strip_prefix('-') {
-        let size = number(negative).filter(|_| !negative.starts_with('-'))?;
-        return (size <= 1 << 63).then(|| size.wrapping_neg());
-    }
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
-        None if !text.starts_with('+') => text.parse().ok(),
-        _ => None,
-    }
-}
-
 /// A line a case: `allow if a0 <= 39`.
 pub(super) fn cases(cases: &[Case], indent: &str) -> String {
     let mut text = String::new();
@@ -89,29 +76,8 @@ pub(super) fn cases(cases: &[Case], indent: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{answer, call_line, number};
+    use super::{answer, call_line};
     use crate::seccomp::{action::Action, arch::Arch};
-
-    #[test]
-    fn numbers_are_read_as_people_write_them() {
-        assert_eq!(number("40"), Some(40));
-        assert_eq!(number("0x100000028"), Some(0x1_0000_0028));
-        assert_eq!(number("-1"), Some(u64::MAX));
-        assert_eq!(number("-0x1"), Some(u64::MAX));
-        for bad in [
-            "",
-            "-",
-            "--1",
-            "+1",
-            "0x",
-            "0x+1",
-            "1e3",
-            "18446744073709551616",
-            "AF_INET",
-        ] {
-            assert_eq!(number(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn calls_and_answers_read_well() {

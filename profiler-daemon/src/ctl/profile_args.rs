@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use super::args::Format;
 
 /// What can be named as a profile.
-const OPERAND: &str = "A file, - for standard input, a container, image:REF, active:CONTAINER for the filters \
-     that were really loaded, docker-default, or unconfined";
+const OPERAND: &str = "A profile: a file, - for standard input, a container, image:REF, active:CONTAINER for \
+     the filters that were really loaded, docker-default, or unconfined";
 
 /// Where `--help` lists what decides how a profile is resolved.
 const CIRCUMSTANCES: &str = "The container and the host";
@@ -22,7 +22,7 @@ pub struct CircumstancesArgs {
     /// Capabilities that the container has besides Docker's usual ones; ALL for all
     #[arg(long, value_name = "CAP", value_delimiter = ',')]
     pub cap_add: Vec<String>,
-    /// Capabilities that it has not; ALL for none
+    /// Capabilities that it lacks of those; ALL for all
     #[arg(long, value_name = "CAP", value_delimiter = ',')]
     pub cap_drop: Vec<String>,
     /// The machine's architecture
@@ -31,10 +31,16 @@ pub struct CircumstancesArgs {
     /// The kernel's version, K.M; this machine's without it
     #[arg(long, value_name = "K.M")]
     pub kernel: Option<String>,
-    /// The runtime that loads the profile
-    #[arg(long, value_enum, default_value = "runc")]
+}
+
+/// What loads a profile.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = CIRCUMSTANCES)]
+pub struct HostArgs {
+    /// The runtime that loads the profile; runc without it
+    #[arg(long, value_enum)]
     pub runtime: Option<RuntimeName>,
-    /// The version of the runtime's libseccomp
+    /// The version of the runtime's libseccomp; without it 2.5.5, whose tables Debian 12 has
     #[arg(long, value_name = "VERSION")]
     pub libseccomp: Option<String>,
 }
@@ -82,12 +88,15 @@ pub struct CheckArgs {
     /// The dialect, where it is not recognised
     #[arg(long, value_enum, value_name = "DIALECT")]
     pub from: Option<DialectName>,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
-    pub circumstances: CircumstancesArgs,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub circumstances: CircumstancesArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub host: HostArgs,
 }
 
 /// `eval`
@@ -101,15 +110,18 @@ pub struct EvalArgs {
     /// Its arguments: decimal, 0x… or negative; what is left out is 0
     #[arg(value_name = "ARG", num_args = 0..=6, allow_negative_numbers = true)]
     pub arguments: Vec<String>,
-    /// Which meaning
+    /// What the document says, or what a runtime makes of it
     #[arg(long, value_enum, default_value = "exact")]
     pub meaning: MeaningName,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
-    pub circumstances: CircumstancesArgs,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub circumstances: CircumstancesArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub host: HostArgs,
 }
 
 /// `compile`
@@ -124,12 +136,15 @@ pub struct CompileArgs {
     /// How to write the filter
     #[arg(long, value_enum, default_value = "text")]
     pub format: FilterFormat,
-    /// Which meaning
+    /// What the document says, or what a runtime makes of it
     #[arg(long, value_enum, default_value = "exact")]
     pub meaning: MeaningName,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the verb's description")]
     pub circumstances: CircumstancesArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub host: HostArgs,
 }
 
 /// How a filter is written.
@@ -216,7 +231,7 @@ pub struct EditArgs {
     /// The profile
     #[arg(value_name = "P", long_help = OPERAND)]
     pub profile: String,
-    /// Calls to allow; NAME:a0==40 allows them for such arguments only
+    /// Calls to allow; 'NAME:a0==40 && a1<3' for such arguments only
     #[arg(long, value_name = "CALL", value_delimiter = ',')]
     pub allow: Vec<String>,
     /// Calls to refuse, whatever their arguments
@@ -236,15 +251,18 @@ pub struct DiffArgs {
     /// The second
     #[arg(value_name = "B", long_help = OPERAND)]
     pub after: String,
-    /// Which meaning
+    /// What the document says, or what a runtime makes of it
     #[arg(long, value_enum, default_value = "exact")]
     pub meaning: MeaningName,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
-    pub circumstances: CircumstancesArgs,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub circumstances: CircumstancesArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub host: HostArgs,
 }
 
 /// `audit`
@@ -258,10 +276,13 @@ pub struct AuditArgs {
     /// Which meaning of the candidate
     #[arg(long, value_enum, default_value = "exact")]
     pub meaning: MeaningName,
-    #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
-    pub circumstances: CircumstancesArgs,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub circumstances: CircumstancesArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub host: HostArgs,
 }

@@ -339,18 +339,31 @@ pub(crate) fn call_event(now: u64, name: &str, call: &str) -> Event {
 /// The filters of `web`: one that refuses mkdir, and one of which no copy was kept.
 pub(super) fn filters_web() -> Vec<InstalledFilter> {
     vec![
-        InstalledFilter {
-            hash: "00000000000000aa".to_owned(),
-            instructions: Some(vec![
-                (0x20, 0, 0, 0),
-                (0x15, 0, 1, 83),
-                (0x06, 0, 0, 0x0005_0001),
-                (0x06, 0, 0, 0x7fff_0000),
-            ]),
-        },
+        answering(0xaa, 83, 0x0005_0001),
         InstalledFilter {
             hash: "00000000000000bb".to_owned(),
             instructions: None,
         },
     ]
+}
+
+/// The filters of `job`: one that refuses mkdir, and a newer one that kills for keyctl.
+pub(super) fn filters_job() -> Vec<InstalledFilter> {
+    vec![
+        answering(0xaa, 83, 0x0005_0001),
+        answering(0xcc, 250, 0x8000_0000),
+    ]
+}
+
+/// A filter for x86_64 that gives one call an answer and allows all others.
+fn answering(hash: u64, nr: u32, answer: u32) -> InstalledFilter {
+    InstalledFilter {
+        hash: format!("{hash:016x}"),
+        instructions: Some(vec![
+            (0x20, 0, 0, 0),
+            (0x15, 0, 1, nr),
+            (0x06, 0, 0, answer),
+            (0x06, 0, 0, 0x7fff_0000),
+        ]),
+    }
 }

@@ -171,6 +171,7 @@ async fn answer(
             }),
             Command::Filters { container, reply } => drop(match container.as_str() {
                 "web" => reply.send(Ok(data::filters_web())),
+                "job" => reply.send(Ok(data::filters_job())),
                 other => reply.send(missing(other)),
             }),
             Command::ExportImage {

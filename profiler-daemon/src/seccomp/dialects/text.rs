@@ -129,11 +129,7 @@ fn one_line(number: u32, bytes: &[u8]) -> Result<Line<'_>, (Place, &'static str,
         }),
         Err(error) => {
             let what = "bytes that are no UTF-8: this is no text";
-            Err((
-                within(number, bytes, error.valid_up_to()),
-                "not-utf-8",
-                what,
-            ))
+            Err((within(number, bytes, error.valid_up_to()), "not-utf8", what))
         }
     }
 }

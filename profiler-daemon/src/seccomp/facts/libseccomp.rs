@@ -4,6 +4,8 @@
 //! those of the library's own tables (`src/syscalls.csv` at each release), and
 //! `tests/libseccomp.rs` asks the real library the same. Must not know what a rule does.
 
+use std::fmt;
+
 use crate::seccomp::arch::{Arch, X32_BIT};
 
 /// A release of libseccomp.
@@ -31,6 +33,13 @@ impl Version {
     /// The release whose tables Debian 12 has: its package calls itself 2.5.4, and carries the
     /// tables of 2.5.5.
     pub const DEBIAN_12: Self = Self::new(2, 5, 5);
+}
+
+impl fmt::Display for Version {
+    /// `2.5.5`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
 }
 
 /// What the library answers when it is asked for the number of a name.

@@ -119,7 +119,7 @@ pub fn diagram(diagrams: &mut Diagrams, policy: &Policy, host: Host) -> Result<N
 }
 
 /// The rules that reach the library, by name, in order.
-fn added<'p>(policy: &'p Policy, host: Host) -> Vec<(&'p str, libseccomp_tree::Rule)> {
+fn added(policy: &Policy, host: Host) -> Vec<(&str, libseccomp_tree::Rule)> {
     let mut list = Vec::new();
     for rule in &policy.rules {
         if rule.action == policy.default {

@@ -13,7 +13,6 @@ use crate::seccomp::{
     action::Action,
     arch::{Arch, X32_BIT},
     diagram::{Block, Diagrams, Node, Split, TooLarge, Word},
-    filter::evaluate::CallData,
 };
 
 /// Bound on ranges of numbers within one architecture.

@@ -6,10 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{ActionName, Argument, Profile, Rule};
-use crate::seccomp::{
-    condition::{Condition, Operator},
-    facts::names,
-};
+use crate::seccomp::{condition::Condition, facts::names};
 
 /// What is wanted of a profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,68 +27,33 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// Reads `chmod`, `socket:0==40`, `clone:0&0x7e020000==0`, `ioctl:1==0x5401:2!=0`: a name, and
-    /// conditions that must all hold. Numbers are decimal or, with `0x`, hexadecimal.
+    /// Reads `chmod`, `socket:a0==40`, `clone:a0 & 0x7e020000 == 0 && a1 < 3`: a name, and
+    /// conditions that must all hold, as [`Condition::parse`] reads them.
     ///
     /// # Errors
-    /// A condition is none. The name is not looked at.
+    /// A condition is none, or two are on one argument. The name is not looked at.
     pub fn parse(text: &str) -> Result<Self, EditError> {
-        let mut parts = text.split(':');
-        let name = parts.next().unwrap_or_default().to_owned();
-        let conditions: Vec<Condition> = parts
-            .map(|part| condition(part).ok_or_else(|| EditError::Condition(part.to_owned())))
+        let Some((name, rest)) = text.split_once(':') else {
+            return Ok(Self {
+                name: text.to_owned(),
+                conditions: Vec::new(),
+            });
+        };
+        let conditions: Vec<Condition> = rest
+            .split("&&")
+            .map(|part| {
+                Condition::parse(part).ok_or_else(|| EditError::Condition(part.trim().to_owned()))
+            })
             .collect::<Result<_, _>>()?;
         let indices: BTreeSet<u8> = conditions.iter().map(|one| one.index).collect();
         if indices.len() < conditions.len() {
-            return Err(EditError::OneArgumentTwice(name));
+            return Err(EditError::OneArgumentTwice(name.to_owned()));
         }
-        Ok(Self { name, conditions })
+        Ok(Self {
+            name: name.to_owned(),
+            conditions,
+        })
     }
-}
-
-/// Longer ones first, of those that begin alike.
-const OPERATORS: [(&str, Operator); 6] = [
-    ("==", Operator::Equal),
-    ("!=", Operator::NotEqual),
-    ("<=", Operator::LessOrEqual),
-    (">=", Operator::GreaterOrEqual),
-    ("<", Operator::Less),
-    (">", Operator::Greater),
-];
-
-fn condition(text: &str) -> Option<Condition> {
-    let (argument, operator, number) = OPERATORS.into_iter().find_map(|(sign, operator)| {
-        let (argument, number) = text.split_once(sign)?;
-        Some((argument, operator, number))
-    })?;
-    let number = whole(number)?;
-    let (index, operator, value, value_two) = match argument.split_once('&') {
-        Some((index, mask)) if operator == Operator::Equal => {
-            (index, Operator::MaskedEqual, whole(mask)?, number)
-        }
-        Some(_) => return None,
-        None => (argument, operator, number, 0),
-    };
-    let index = whole(index).and_then(|index| u8::try_from(index).ok())?;
-    (index <= Condition::MAX_INDEX).then_some(Condition {
-        index,
-        operator,
-        value,
-        value_two,
-    })
-}
-
-fn whole(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let (digits, radix) = match text.strip_prefix("0x") {
-        Some(digits) => (digits, 16),
-        None => (text, 10),
-    };
-    // Rust would take a sign.
-    if !digits.starts_with(|first: char| first.is_ascii_hexdigit()) {
-        return None;
-    }
-    u64::from_str_radix(digits, radix).ok()
 }
 
 /// Why a profile is left as it is.
@@ -107,8 +69,8 @@ pub enum EditError {
     },
     /// What follows a name is no condition.
     #[error(
-        "\"{0}\" is no condition; write an argument from 0 to 5, ==, !=, <, <=, > or >= and a \
-         number, as in socket:0==40, or a mask too, as in clone:0&0x7e020000==0"
+        "\"{0}\" is no condition; write an argument from a0 to a5, ==, !=, <, <=, > or >= and a \
+         number, as in socket:a0==40, or a mask too, as in clone:a0&0x7e020000==0; && joins two"
     )]
     Condition(String),
     /// Runtimes would let the call through if any of them held.
@@ -132,15 +94,15 @@ pub struct Change {
 }
 
 /// What became of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// It was taken out of this many rules, of which the now empty ones are gone.
     Removed {
         /// How many rules had it.
         rules: usize,
     },
-    /// It was put into a rule that lets it through.
-    Allowed,
+    /// It was put into a rule that lets it through, if these conditions hold.
+    Allowed(Vec<Condition>),
     /// It was put into a rule that answers EPERM, for the default action would let it through.
     Refused,
 }
@@ -209,7 +171,11 @@ impl Edit {
             if self.default_is(ActionName::Allow) {
                 return;
             }
-            self.put(name, Rule::of(ActionName::Allow, [name]), Changed::Allowed);
+            self.put(
+                name,
+                Rule::of(ActionName::Allow, [name]),
+                Changed::Allowed(Vec::new()),
+            );
             return;
         }
         // A refusal without a condition on arguments would win over the new rule.
@@ -225,7 +191,7 @@ impl Edit {
             args,
             ..Rule::of(ActionName::Allow, [name])
         };
-        self.put(name, rule, Changed::Allowed);
+        self.put(name, rule, Changed::Allowed(conditions.to_vec()));
     }
 
     fn default_is(&self, action: ActionName) -> bool {
