@@ -76,7 +76,11 @@ fn main() {
         costs(&name, &other, &mut diagrams, root);
         summed_up.push((name, other));
     }
-    println!();
+    if !summed_up.is_empty() {
+        println!();
+        println!("| step | median, ms |");
+        println!("| --- | --- |");
+    }
     for (name, other) in summed_up {
         told(&format!("sum up {name}"), || {
             whole_summary(&other);
