@@ -7,9 +7,11 @@ use profiler_fuzz::{
     reading,
     seccomp::{
         arch::Arch,
-        dialects::docker::{self, Indent},
-        dialects::raw,
-        dialects::{Dialect, Document, read, recognise},
+        dialects::{
+            Dialect, Document,
+            docker::{self, Indent},
+            raw, read, recognise,
+        },
     },
 };
 

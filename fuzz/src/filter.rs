@@ -4,10 +4,12 @@ use crate::seccomp::{
     action::Action,
     arch::Arch,
     diagram::{Diagrams, Node},
-    filter::compile::compile,
-    filter::evaluate::{CallData, run},
-    filter::program::{Instruction, Program, code},
-    filter::symbolic,
+    filter::{
+        compile::compile,
+        evaluate::{CallData, run},
+        program::{Instruction, Program, code},
+        symbolic,
+    },
     summary,
 };
 

@@ -2,16 +2,15 @@
 
 use crate::seccomp::{
     arch::Arch,
-    dialects::docker::{
-        self, Indent, Profile,
-        resolve::{Circumstances, Resolved, resolve},
+    dialects::{
+        docker::{
+            self, Indent, Profile,
+            resolve::{Circumstances, Resolved, resolve},
+        },
+        lxc, mkseccomp, oci,
+        printed::Leaning,
+        spo, systemd,
     },
-    dialects::lxc,
-    dialects::mkseccomp,
-    dialects::oci,
-    dialects::printed::Leaning,
-    dialects::spo,
-    dialects::systemd,
     finding::{Finding, Level, Reading},
     lints,
     policy::Policy,

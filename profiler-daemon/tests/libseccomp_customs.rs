@@ -18,7 +18,6 @@ mod testbed;
 
 use std::cmp::Ordering;
 
-use kernel_oracle::Instruction;
 use libseccomp_export::{
     Exported, Library, Rule, Set,
     defects::{self, ALLOW, ERRNO_5, KILL},
@@ -26,14 +25,14 @@ use libseccomp_export::{
     sets::{NAME, of, points, set, shown},
 };
 use oracle::{
-    interpreter::{Data, run},
+    interpreter::{Data, Instruction, run},
     order::{collides, tried_before},
     random::Random,
-    tree::Release,
 };
 use profiler_daemon::seccomp::{
     arch::Arch,
     condition::{Condition, Operator},
+    meaning::libseccomp_tree::Release,
 };
 use testbed::Testbed;
 
@@ -136,6 +135,7 @@ fn single(name: &'static str, arch: Arch, conditions: Vec<Condition>) -> Set {
     Set {
         default: KILL,
         arches: vec![arch],
+        optimize: 0,
         rules: vec![Rule {
             action: ALLOW,
             name,

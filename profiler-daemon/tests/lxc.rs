@@ -19,9 +19,7 @@ use std::time::Duration;
 use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
-    dialects::lxc,
-    dialects::printed::Leaning,
-    dialects::strace,
+    dialects::{lxc, printed::Leaning, strace},
     finding::Level,
     policy::{Policy, Rule},
 };

@@ -24,13 +24,10 @@ use crate::{
     seccomp::{
         arch::Arch,
         diagram::{Diagrams, Node},
-        dialects::Document,
-        dialects::docker::resolve::Circumstances,
+        dialects::{Document, docker::resolve::Circumstances},
         difference::{Direction, differences},
-        facts::libseccomp::is_older_than,
-        facts::width::is_32_bit,
-        filter::bitmap,
-        filter::program::Program,
+        facts::{libseccomp::is_older_than, width::is_32_bit},
+        filter::{bitmap, program::Program},
         finding::{Finding, Level, Reading},
         lints::{self, Facts},
         meaning::{Host, Meaning, Runtime},
@@ -112,6 +109,7 @@ async fn read(
                     title: title.clone(),
                     subject,
                     findings,
+                    traced: operand.traced,
                 };
                 Ok((title, Some(operand), found))
             }
@@ -170,6 +168,7 @@ fn linted(
         title: title.clone(),
         subject: Subject::Document(document),
         findings: Vec::new(),
+        traced: false,
     });
     (title, operand, reading.findings)
 }

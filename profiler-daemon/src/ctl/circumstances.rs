@@ -12,8 +12,10 @@ use crate::seccomp::{
         resolve::Circumstances,
         vocabulary::{CAPABILITIES, DOCKER_CAPABILITIES},
     },
-    facts::libseccomp::Version,
-    facts::spelling::{choice, nearest},
+    facts::{
+        libseccomp::Version,
+        spelling::{choice, nearest},
+    },
     meaning::{Host, Meaning, Runtime},
 };
 

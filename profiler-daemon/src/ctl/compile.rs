@@ -16,10 +16,7 @@ use crate::{
     seccomp::{
         diagram::{Diagrams, Node},
         dialects::raw,
-        filter::compile,
-        filter::disassemble::disassemble,
-        filter::program::Program,
-        filter::symbolic,
+        filter::{compile, disassemble::disassemble, program::Program, symbolic},
     },
 };
 

@@ -18,20 +18,21 @@ use crate::{
     api::client::Client,
     seccomp::{
         diagram::Diagrams,
-        dialects::docker::{
-            self, Indent, Profile,
-            resolve::{Circumstances, Resolved, resolve},
+        dialects::{
+            Dialect, Document,
+            docker::{
+                self, Indent, Profile,
+                resolve::{Circumstances, Resolved, resolve},
+            },
+            lxc, oci,
+            placed::Placed,
+            printed::Leaning,
+            spo, systemd,
         },
-        dialects::lxc,
-        dialects::oci,
-        dialects::placed::Placed,
-        dialects::printed::Leaning,
-        dialects::spo,
-        dialects::systemd,
-        dialects::{Dialect, Document},
         finding::{Finding, Level, Reading},
         meaning::Meaning,
         policy::Policy,
+        runtime_needs,
     },
 };
 
@@ -96,7 +97,7 @@ pub(super) fn written(
     }
     let printed = match to {
         WrittenDialect::Docker | WrittenDialect::Oci => {
-            let mut profile = Profile::from(&policy);
+            let mut profile = Profile::from(&for_runtimes(policy, operand, terminal));
             add_surroundings(&mut profile, operand, circumstances);
             return if to == WrittenDialect::Oci {
                 oci::print(&profile, Indent::Spaces)
@@ -110,6 +111,7 @@ pub(super) fn written(
         WrittenDialect::Lxc1 => lxc::v1::print(&for_lxc(policy, operand, terminal), leaning),
         WrittenDialect::Systemd => systemd::print(&policy, leaning),
         WrittenDialect::Spo | WrittenDialect::Cbpf => {
+            let policy = for_runtimes(policy, operand, terminal);
             spo::print(&policy, &resource_name(&operand.title))
         }
     };
@@ -211,6 +213,23 @@ fn options(findings: &[Finding]) -> Vec<&'static str> {
     .filter(|(words, _)| findings.iter().any(|finding| finding.mend.contains(words)))
     .map(|(_, option)| option)
     .collect()
+}
+
+/// What strace saw with what container runtimes call under a profile, so that a container starts.
+fn for_runtimes(policy: Policy, operand: &Operand, terminal: &Terminal) -> Policy {
+    if !operand.traced {
+        return policy;
+    }
+    let (policy, added) = runtime_needs::added(policy);
+    if !added.is_empty() {
+        let remark = format!(
+            "{}: allowed for runc and crun themselves, which start no container without: {}",
+            operand.title,
+            added.join(", ")
+        );
+        terminal.remark(&wrapped(&remark, 2, WIDTH));
+    }
+    policy
 }
 
 /// With what LXC itself calls under a profile, so that a container starts.

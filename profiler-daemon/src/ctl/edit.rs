@@ -15,10 +15,12 @@ use crate::{
     api::client::Client,
     seccomp::{
         arch::Arch,
-        dialects::Document,
-        dialects::docker::{
-            self, Indent,
-            edit::{Allowed, Change, Changed, Wanted, edit},
+        dialects::{
+            Document,
+            docker::{
+                self, Indent,
+                edit::{Allowed, Change, Changed, Wanted, edit},
+            },
         },
     },
 };

@@ -20,13 +20,18 @@ use crate::{
         action::Action,
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
-        dialects::docker::{
-            self,
-            resolve::{Circumstances, Resolved, resolve},
+        dialects::{
+            Dialect, Document,
+            docker::{
+                self,
+                resolve::{Circumstances, Resolved, resolve},
+            },
+            read, recognise,
         },
-        dialects::{Dialect, Document, read, recognise},
-        filter::program::{Instruction, Program},
-        filter::symbolic,
+        filter::{
+            program::{Instruction, Program},
+            symbolic,
+        },
         finding::{Finding, Level, Reading},
         meaning::{self, Meaning},
         policy::Policy,
@@ -48,6 +53,8 @@ pub(super) struct Operand {
     pub subject: Subject,
     /// What there is to say about its text.
     pub findings: Vec<Finding>,
+    /// It is what strace saw: what a program calls, and not what starts it in a container.
+    pub traced: bool,
 }
 
 /// What an operand says.
@@ -70,6 +77,8 @@ pub(super) enum Subject {
 pub(super) struct Text {
     /// What to call it.
     pub title: String,
+    /// Its dialect.
+    pub dialect: Dialect,
     /// What it says.
     pub reading: Reading<Document>,
     /// The dialect that it was taken for, if nobody said it.
@@ -130,6 +139,7 @@ pub(super) fn text(name: &str, dialect: Option<Dialect>, native: Arch) -> Result
     let read_as = dialect.unwrap_or_else(|| recognise(&bytes));
     Ok(Text {
         title,
+        dialect: read_as,
         reading: read(&bytes, read_as, native),
         taken_for: dialect.is_none().then_some(read_as),
     })
@@ -145,6 +155,7 @@ pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
     let doubt = text.doubt().map(|doubt| wrapped(&doubt, 2, WIDTH));
     let Text {
         title,
+        dialect,
         reading: Reading { value, findings },
         ..
     } = text;
@@ -153,6 +164,7 @@ pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
             title,
             subject: Subject::Document(document),
             findings,
+            traced: dialect == Dialect::Strace,
         }),
         None => {
             let mut told = findings::aside(&title, &findings, Level::Error);
@@ -173,6 +185,7 @@ fn known(title: &str, subject: Subject) -> Operand {
         title: title.to_owned(),
         subject,
         findings: Vec::new(),
+        traced: false,
     }
 }
 
@@ -240,6 +253,7 @@ pub(super) fn exported(
 ) -> Result<Operand, Failure> {
     usable(Text {
         title: title.to_owned(),
+        dialect: Dialect::Docker,
         reading: read(profile.to_string().as_bytes(), Dialect::Docker, native),
         taken_for: None,
     })

@@ -16,4 +16,5 @@ pub mod finding;
 pub mod lints;
 pub mod meaning;
 pub mod policy;
+pub mod runtime_needs;
 pub mod summary;

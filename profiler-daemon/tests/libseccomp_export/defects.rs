@@ -4,12 +4,15 @@
 //! marked as fixed, and a disagreement that none of these explains fails the test.
 
 use profiler_daemon::seccomp::{
+    arch::Arch,
     condition::{
         Condition,
         Operator::{self, Equal, GreaterOrEqual, Less, LessOrEqual, NotEqual},
     },
     facts::libseccomp::Version,
 };
+
+use super::sets::NAME;
 
 pub(crate) const ALLOW: u32 = 0x7fff_0000;
 pub(crate) const KILL: u32 = 0;
@@ -21,8 +24,10 @@ pub(crate) struct Defect {
     /// How it comes about.
     pub(crate) because: &'static str,
     pub(crate) default: u32,
-    pub(crate) rules: &'static [(u32, &'static [Condition])],
-    /// Arguments that show it.
+    pub(crate) rules: &'static [(u32, &'static str, &'static [Condition])],
+    /// The call that shows it, its architecture and its arguments.
+    pub(crate) call: &'static str,
+    pub(crate) arch: Arch,
     pub(crate) args: [u64; 6],
     pub(crate) right: u32,
     /// What the filter answers; `None` if there comes none.
@@ -46,23 +51,20 @@ pub(crate) const LOST_REMAINDER: &str = "lost-remainder";
 pub(crate) const ENDLESS: &str = "endless";
 pub(crate) const FARTHER_BOUND: &str = "farther-bound";
 pub(crate) const MISTAKEN_FOR_EACH_OTHER: &str = "mistaken-for-each-other";
-
-/// The number is loaded by the first call of an architecture's section, the first of those with the fewest comparisons.
-/// If that is one which exists for another architecture only, or which i386 makes through `socketcall` or `ipc` alone
-/// (accept, send, recv, semop, semtimedop), it is left out, and the loading with it: every later comparison is with the
-/// architecture, and no rule holds. Shown by the test on i386.
 pub(crate) const UNREAD_NUMBER: &str = "unread-number";
 
-pub(crate) const ALL: [Defect; 6] = [
+pub(crate) const ALL: [Defect; 7] = [
     Defect {
         name: STALE_WORD,
         because: "A comparison reached by several jumps expects its word in the accumulator. Whether it has to be \
                   loaded is decided by one of these jumps; by the others it compares whatever was loaded last.",
         default: ALLOW,
         rules: &[
-            (ERRNO_5, &[on(0, GreaterOrEqual, 1 << 32)]),
-            (ERRNO_5, &[on(0, Less, 5)]),
+            (ERRNO_5, NAME, &[on(0, GreaterOrEqual, 1 << 32)]),
+            (ERRNO_5, NAME, &[on(0, Less, 5)]),
         ],
+        call: NAME,
+        arch: Arch::X86_64,
         args: [5, 0, 0, 0, 0, 0],
         right: ALLOW,
         wrong: Some(ERRNO_5),
@@ -75,9 +77,11 @@ pub(crate) const ALL: [Defect; 6] = [
                   these answers adds its own further comparisons to the list, and so to the first rule's others.",
         default: ALLOW,
         rules: &[
-            (ERRNO_5, &[on(0, GreaterOrEqual, 1), on(1, Equal, 1)]),
-            (ERRNO_5, &[on(0, GreaterOrEqual, 2), on(1, Equal, 2)]),
+            (ERRNO_5, NAME, &[on(0, GreaterOrEqual, 1), on(1, Equal, 1)]),
+            (ERRNO_5, NAME, &[on(0, GreaterOrEqual, 2), on(1, Equal, 2)]),
         ],
+        call: NAME,
+        arch: Arch::X86_64,
         args: [1, 2, 0, 0, 0, 0],
         right: ALLOW,
         wrong: Some(ERRNO_5),
@@ -89,9 +93,11 @@ pub(crate) const ALL: [Defect; 6] = [
                   covered and joining stops, before the other answer of that comparison is joined.",
         default: ALLOW,
         rules: &[
-            (ERRNO_5, &[on(0, GreaterOrEqual, 2)]),
-            (ERRNO_5, &[on(0, GreaterOrEqual, 1), on(1, Equal, 1)]),
+            (ERRNO_5, NAME, &[on(0, GreaterOrEqual, 2)]),
+            (ERRNO_5, NAME, &[on(0, GreaterOrEqual, 1), on(1, Equal, 1)]),
         ],
+        call: NAME,
+        arch: Arch::X86_64,
         args: [1, 1, 0, 0, 0, 0],
         right: ERRNO_5,
         wrong: Some(ALLOW),
@@ -103,9 +109,11 @@ pub(crate) const ALL: [Defect; 6] = [
                   is put there twice: the list becomes a ring.",
         default: ALLOW,
         rules: &[
-            (ERRNO_5, &[on(0, Less, 1), on(1, Less, 1)]),
-            (ERRNO_5, &[on(0, Less, 1), on(1, Equal, 2)]),
+            (ERRNO_5, NAME, &[on(0, Less, 1), on(1, Less, 1)]),
+            (ERRNO_5, NAME, &[on(0, Less, 1), on(1, Equal, 2)]),
         ],
+        call: NAME,
+        arch: Arch::X86_64,
         args: [0, 2, 0, 0, 0, 0],
         right: ERRNO_5,
         wrong: None,
@@ -117,9 +125,11 @@ pub(crate) const ALL: [Defect; 6] = [
                   replace the farther one's where the upper half alone decides, and is written to the wrong field.",
         default: KILL,
         rules: &[
-            (ALLOW, &[on(0, LessOrEqual, 0x1_0000_00ff)]),
-            (ERRNO_5, &[on(0, LessOrEqual, 0x1_0000_0010)]),
+            (ALLOW, NAME, &[on(0, LessOrEqual, 0x1_0000_00ff)]),
+            (ERRNO_5, NAME, &[on(0, LessOrEqual, 0x1_0000_0010)]),
         ],
+        call: NAME,
+        arch: Arch::X86_64,
         args: [5, 0, 0, 0, 0, 0],
         right: ERRNO_5,
         wrong: Some(ALLOW),
@@ -132,12 +142,29 @@ pub(crate) const ALL: [Defect; 6] = [
                   number are the same test, and one for an upper half is part of `<` too.",
         default: ALLOW,
         rules: &[
-            (ERRNO_5, &[on(1, Equal, 1)]),
-            (ERRNO_5, &[on(0, Equal, 3), on(1, NotEqual, 1)]),
+            (ERRNO_5, NAME, &[on(1, Equal, 1)]),
+            (ERRNO_5, NAME, &[on(0, Equal, 3), on(1, NotEqual, 1)]),
         ],
+        call: NAME,
+        arch: Arch::X86_64,
         args: [3, 2, 0, 0, 0, 0],
         right: ERRNO_5,
         wrong: Some(ALLOW),
+        fixed: None,
+    },
+    Defect {
+        name: UNREAD_NUMBER,
+        because: "The number is loaded by the first call of an architecture's section, the first of those with the \
+                  fewest comparisons. If that is one which exists for another architecture only, or which i386 makes \
+                  through socketcall or ipc alone (accept, send, recv, semop, semtimedop), it is left out, and the \
+                  loading with it: every later comparison is with the architecture, and no rule holds.",
+        default: KILL,
+        rules: &[(ALLOW, "accept", &[]), (ALLOW, "read", &[on(0, Equal, 1)])],
+        call: "read",
+        arch: Arch::X86,
+        args: [1, 0, 0, 0, 0, 0],
+        right: ALLOW,
+        wrong: Some(KILL),
         fixed: None,
     },
 ];

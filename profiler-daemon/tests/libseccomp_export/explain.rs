@@ -3,22 +3,20 @@
 use std::collections::BTreeSet;
 
 use profiler_daemon::seccomp::{
+    action::Action,
     arch::Arch,
     condition::{Condition, Operator},
+    diagram::{Diagrams, Node},
     facts::libseccomp::Version,
+    filter::evaluate::CallData,
+    meaning::libseccomp_tree::{self, Failure, Release, Tree, Width},
 };
 
 use super::{
     Library, Rule, Set, defects,
     sets::{NAME, cut, meant, of, plain, shown},
 };
-use crate::{
-    kernel_oracle::Instruction,
-    oracle::{
-        interpreter::run_noting,
-        tree::{self, Failure, Release, Tree, Width},
-    },
-};
+use crate::oracle::interpreter::{Instruction, run_noting};
 
 pub(crate) fn release(library: &Library) -> Release {
     if library.version < Version::new(2, 6, 1) {
@@ -34,6 +32,18 @@ pub(crate) fn width(arch: Arch) -> Width {
         Arch::X86_64 | Arch::Aarch64 => Width::Bits64,
         Arch::X32 | Arch::X86 | Arch::Arm => Width::Bits32,
     }
+}
+
+/// What the product's model foretells of rules on one call.
+pub(crate) fn foretold(
+    diagrams: &mut Diagrams,
+    default: u32,
+    rules: &[libseccomp_tree::Rule],
+    width: Width,
+    release: Release,
+) -> Result<Node, Failure> {
+    let tree = Tree::of(Action::from_return(default), rules, width, release)?;
+    Ok(tree.diagram(diagrams).expect("seven rules are no maze"))
 }
 
 /// True if two rules can come to share a comparison while one of them goes on behind it: what the defects of joining need.
@@ -102,10 +112,11 @@ fn mistaken(set: &Set) -> Vec<usize> {
 
 /// What becomes of the set without some of its mistaken rules, in every way that is possible.
 pub(crate) fn without_mistaken(
+    diagrams: &mut Diagrams,
     set: &Set,
     arch: Arch,
     release: Release,
-) -> Vec<Result<Tree, Failure>> {
+) -> Vec<Result<Node, Failure>> {
     let suspects = match width(arch) {
         Width::Bits64 => mistaken(set),
         Width::Bits32 => mistaken(&cut(set)),
@@ -117,22 +128,61 @@ pub(crate) fn without_mistaken(
         };
         let rules = plain(set).into_iter().enumerate();
         let rules = rules.filter(|(index, _)| kept(index));
-        let rules: Vec<tree::Rule> = rules.map(|(_, rule)| rule).collect();
-        Tree::of(set.default, &rules, width(arch), release)
+        let rules: Vec<libseccomp_tree::Rule> = rules.map(|(_, rule)| rule).collect();
+        foretold(diagrams, set.default, &rules, width(arch), release)
     };
     (1u32..1 << suspects.len()).map(without).collect()
 }
 
-/// `trees` are what the model makes of the set, before 2.6.1 and from then on.
-///
+/// What the model makes of a set on one architecture.
+pub(crate) struct Model {
+    /// Before 2.6.1, and from then on.
+    pub(crate) trees: [Result<Node, Failure>; 2],
+    /// Without some of the mistaken rules: made when it is asked for.
+    without: Option<Vec<Node>>,
+    release: Release,
+}
+
+impl Model {
+    pub(crate) fn of(diagrams: &mut Diagrams, set: &Set, arch: Arch, release: Release) -> Self {
+        let rules = plain(set);
+        let trees = [Release::Before261, Release::From261]
+            .map(|release| foretold(diagrams, set.default, &rules, width(arch), release));
+        Self {
+            trees,
+            without: None,
+            release,
+        }
+    }
+
+    /// What the release at hand makes of it.
+    pub(crate) fn tree(&self) -> Result<Node, Failure> {
+        let [before, from] = self.trees;
+        match self.release {
+            Release::Before261 => before,
+            Release::From261 => from,
+        }
+    }
+
+    /// What becomes of it without some of its mistaken rules, where that is a filter.
+    pub(crate) fn without(&mut self, diagrams: &mut Diagrams, set: &Set, arch: Arch) -> &[Node] {
+        self.without.get_or_insert_with(|| {
+            without_mistaken(diagrams, set, arch, self.release)
+                .into_iter()
+                .flatten()
+                .collect()
+        })
+    }
+}
+
 /// Why a filter answers what it does; `None` if it answers what the rules mean, `Err` if nothing explains it.
 pub(crate) fn explain(
+    diagrams: &mut Diagrams,
     set: &Set,
     arch: Arch,
     program: &[Instruction],
     places: &BTreeSet<usize>,
-    trees: &[Option<Tree>; 2],
-    release: Release,
+    model: &mut Model,
     args: &[u64; 6],
 ) -> Result<Option<&'static str>, String> {
     let mut stale = false;
@@ -142,9 +192,8 @@ pub(crate) fn explain(
     if got == exact {
         return Ok(None);
     }
-    let short;
+    let (whole, short) = (set, cut(set));
     let set = if arch.has_32_bit_arguments() {
-        short = cut(set);
         if got == meant(&short, arch, true, args) {
             return Ok(Some("custom: a constant is cut to 32 bits"));
         }
@@ -153,9 +202,12 @@ pub(crate) fn explain(
         set
     };
     let args = &data.args;
-    let answer = |tree: &Option<Tree>| tree.as_ref().map(|tree| tree.answer(args));
-    let [before, from] = trees.each_ref().map(answer);
-    let foretold = match release {
+    let call = CallData::new(arch, data.nr, *args);
+    let [before, from] = model.trees.map(|tree| {
+        let tree = tree.ok()?;
+        Some(diagrams.answer_to(tree, &call).to_return())
+    });
+    let foretold = match model.release {
         Release::Before261 => before,
         Release::From261 => from,
     };
@@ -168,10 +220,10 @@ pub(crate) fn explain(
     if Some(got) != foretold {
         return if stale {
             Ok(Some(defects::STALE_WORD))
-        } else if without_mistaken(set, arch, release)
+        } else if model
+            .without(diagrams, whole, arch)
             .iter()
-            .flatten()
-            .any(|tree| tree.answer(args) == got)
+            .any(|tree| diagrams.answer_to(*tree, &call).to_return() == got)
         {
             Ok(Some(defects::MISTAKEN_FOR_EACH_OTHER))
         } else {
@@ -191,7 +243,7 @@ pub(crate) fn explain(
             .filter(|rule| rule.action != set.default)
             .filter(holds)
     };
-    if release == Release::Before261 && before != from {
+    if model.release == Release::Before261 && before != from {
         Ok(Some(defects::FARTHER_BOUND))
     } else if acting().any(|rule| rule.action == got) {
         Ok(Some("custom: the more specific rule counts"))

@@ -49,6 +49,8 @@ pub(crate) struct Set {
     pub(crate) default: u32,
     /// Besides the machine's own.
     pub(crate) arches: Vec<Arch>,
+    /// 0 for the library's own choice, a linear search; 2 for a tree, as runc from 1.2 on asks for.
+    pub(crate) optimize: u32,
     pub(crate) rules: Vec<Rule>,
 }
 
@@ -147,7 +149,8 @@ impl Library {
             let arches = set.arches.iter().map(|arch| format!(" {:x}", token(*arch)));
             let arches: String = arches.collect();
             let count = set.arches.len();
-            write!(question, "set {:x} 0 {count:x}{arches}", set.default).expect("text");
+            let (default, optimize) = (set.default, set.optimize);
+            write!(question, "set {default:x} {optimize:x} {count:x}{arches}").expect("text");
             for rule in &set.rules {
                 let count = rule.conditions.len();
                 write!(question, " rule {:x} {} {count:x}", rule.action, rule.name).expect("text");

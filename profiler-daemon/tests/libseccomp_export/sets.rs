@@ -4,6 +4,7 @@ use profiler_daemon::seccomp::{
     action::Action,
     arch::Arch,
     condition::{Condition, Operator},
+    meaning::libseccomp_tree,
     policy::{self, Policy},
 };
 
@@ -11,7 +12,7 @@ use super::{
     Rule, Set,
     defects::{ALLOW, KILL},
 };
-use crate::oracle::{interpreter::Data, random::Random, reference, tree};
+use crate::oracle::{interpreter::Data, random::Random, reference};
 
 /// A call all of whose arguments are 64 bits wide.
 pub(crate) const NAME: &str = "mmap";
@@ -38,14 +39,16 @@ pub(crate) fn set(default: u32, rules: Vec<(u32, Vec<Condition>)>) -> Set {
     Set {
         default,
         arches: Vec::new(),
+        optimize: 0,
         rules: rules.collect(),
     }
 }
 
-pub(crate) fn plain(set: &Set) -> Vec<tree::Rule> {
+/// The rules as the product's model of the library takes them.
+pub(crate) fn plain(set: &Set) -> Vec<libseccomp_tree::Rule> {
     let rules = set.rules.iter();
     rules
-        .map(|rule| (rule.action, rule.conditions.clone()))
+        .map(|rule| (Action::from_return(rule.action), rule.conditions.clone()))
         .collect()
 }
 
@@ -131,6 +134,17 @@ pub(crate) fn random_set(random: &mut Random, actions: &[u32], one_argument: boo
 
 /// What the rules mean, those with the default's action among them or not.
 pub(crate) fn meant(set: &Set, arch: Arch, with_default: bool, args: &[u64; 6]) -> u32 {
+    meant_for(NAME, set, arch, with_default, args)
+}
+
+/// The same for any call.
+pub(crate) fn meant_for(
+    name: &str,
+    set: &Set,
+    arch: Arch,
+    with_default: bool,
+    args: &[u64; 6],
+) -> u32 {
     let rules = set
         .rules
         .iter()
@@ -147,7 +161,7 @@ pub(crate) fn meant(set: &Set, arch: Arch, with_default: bool, args: &[u64; 6]) 
             })
             .collect(),
     };
-    reference::exact(&policy, arch, NAME, args).to_return()
+    reference::exact(&policy, arch, name, args).to_return()
 }
 
 /// The set with constants of 32 bits.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kernel_oracle::Instruction;
+use super::interpreter::Instruction;
 
 /// The places of comparisons that can be reached with different words in the accumulator, or differently masked ones.
 ///

@@ -1,6 +1,7 @@
 //! An interpreter of seccomp programs, written for being plainly right and independent of the one under test.
 
-use crate::kernel_oracle::Instruction;
+/// An instruction: code, jump if true, jump if false, constant.
+pub(crate) type Instruction = (u16, u8, u8, u32);
 
 /// What a program is given: `struct seccomp_data`.
 #[derive(Clone, Copy, Debug)]

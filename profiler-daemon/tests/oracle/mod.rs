@@ -15,4 +15,3 @@ pub(crate) mod interpreter;
 pub(crate) mod order;
 pub(crate) mod random;
 pub(crate) mod reference;
-pub(crate) mod tree;

@@ -1,6 +1,9 @@
-//! `cargo xtask bench`: what the recording costs a system call, and what the daemon costs the host.
+//! `cargo xtask bench`: what the recording costs a system call, what the daemon costs the host, and what a
+//! filter costs a call beside libseccomp's.
 //!
 //! Figures are printed, never judged by the exit status: they are ratios of one run on one machine.
+
+mod language;
 
 use std::fs;
 use std::process::Command;
@@ -15,6 +18,8 @@ pub(crate) enum Part {
     Calls,
     /// Memory and processor time of the daemon beside 200 idle containers.
     Daemon,
+    /// Instructions per system call of a compiled profile, and how long compiling takes.
+    Language,
 }
 
 #[derive(clap::Args)]
@@ -31,16 +36,17 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if !rustix::process::geteuid().is_root() {
+    let wanted = |part| options.only.is_none_or(|only| only == part);
+    let needs_root = wanted(Part::Calls) || wanted(Part::Daemon);
+    if needs_root && !rustix::process::geteuid().is_root() {
         bail!(
             "loading kernel programs and making cgroups needs root: run `sudo -E cargo xtask bench`"
         );
     }
-    let wanted = |part| options.only.is_none_or(|only| only == part);
     if wanted(Part::Calls) && program::found("strace").is_none() {
         bail!("strace, which is compared with, is not installed: run `apt-get install strace`");
     }
-    build()?;
+    build(wanted)?;
     println!("{}\n", machine());
     let examples = workspace::target()?.join("release/examples");
     if wanted(Part::Calls) {
@@ -60,6 +66,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 .arg(daemon)
                 .arg(options.seconds.to_string()),
         )?;
+        println!();
+    }
+    if wanted(Part::Language) {
+        language::run(&examples.join("language"))?;
     }
     Ok(())
 }
@@ -68,14 +78,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// namespace of its own nothing is left behind.
 const WITH_TRACEFS: &str = "[ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing; exec \"$@\"";
 
-fn build() -> Result<()> {
-    program::run(
-        Command::new(workspace::cargo())
-            .current_dir(workspace::root()?)
-            .args(["build", "--release", "--quiet", "--locked"])
-            .args(["--package", "profiler-daemon", "--bin", "profilerd"])
-            .args(["--example", "overhead", "--example", "idle"]),
-    )
+/// Builds what the wanted parts run, in release mode.
+fn build(wanted: impl Fn(Part) -> bool) -> Result<()> {
+    let mut command = Command::new(workspace::cargo());
+    command
+        .current_dir(workspace::root()?)
+        .args(["build", "--release", "--quiet", "--locked"])
+        .args(["--package", "profiler-daemon"]);
+    if wanted(Part::Calls) {
+        command.args(["--example", "overhead"]);
+    }
+    if wanted(Part::Daemon) {
+        command.args(["--bin", "profilerd", "--example", "idle"]);
+    }
+    if wanted(Part::Language) {
+        command.args(["--example", "language"]);
+    }
+    program::run(&mut command)
 }
 
 /// What the figures were taken on.

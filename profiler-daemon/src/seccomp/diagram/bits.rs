@@ -6,7 +6,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Diagrams, Node, TooLarge};
-use crate::seccomp::{filter::evaluate, filter::program::code};
+use crate::seccomp::filter::{evaluate, program::code};
 
 /// A value, its lowest bit first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use crate::seccomp::{
     action::Action,
     arch::Arch,
-    dialects::printed::{self, Leaning},
-    dialects::text::{self, Line, lines},
+    dialects::{
+        printed::{self, Leaning},
+        text::{self, Line, lines},
+    },
     facts::names,
     finding::{Findings, Reading},
     policy::{Policy, Rule},

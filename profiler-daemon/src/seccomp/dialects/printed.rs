@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::seccomp::{
     action::Action,
-    facts::names,
-    facts::spelling::shortened,
+    facts::{names, spelling::shortened},
     finding::Findings,
     policy::{Policy, Rule},
 };

@@ -6,8 +6,10 @@ use crate::seccomp::{
     arch::Arch,
     condition::{Condition, Operator},
     diagram::Diagrams,
-    filter::program::{MAX_INSTRUCTIONS, ProgramError, code},
-    filter::symbolic,
+    filter::{
+        program::{MAX_INSTRUCTIONS, ProgramError, code},
+        symbolic,
+    },
     meaning::exact,
     policy::{Policy, Rule},
 };

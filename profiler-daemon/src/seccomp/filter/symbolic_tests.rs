@@ -6,9 +6,11 @@ use super::diagram;
 use crate::seccomp::{
     action::Action,
     diagram::Diagrams,
-    filter::compile::compile,
-    filter::evaluate::{CallData, run},
-    filter::program::{Instruction, Program, code},
+    filter::{
+        compile::compile,
+        evaluate::{CallData, run},
+        program::{Instruction, Program, code},
+    },
 };
 
 /// Constants at which something may change.

@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use crate::seccomp::{
     action::Action,
     condition::Condition,
-    dialects::docker::{Argument, KernelVersion, Profile, Rule},
-    dialects::placed::Placed,
+    dialects::{
+        docker::{Argument, KernelVersion, Profile, Rule},
+        placed::Placed,
+    },
     finding::{Findings, Level},
 };
 

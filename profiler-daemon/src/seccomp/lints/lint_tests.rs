@@ -5,8 +5,10 @@ use std::fmt::Write;
 use super::{Facts, check, linted};
 use crate::seccomp::{
     arch::Arch,
-    dialects::docker::{self, docker_default},
-    dialects::oci,
+    dialects::{
+        docker::{self, docker_default},
+        oci,
+    },
     exported,
     finding::{Finding, Level},
 };

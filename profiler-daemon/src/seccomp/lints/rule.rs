@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Facts;
 use crate::seccomp::{
-    dialects::docker::{ActionName, Rule},
-    dialects::placed::Placed,
+    dialects::{
+        docker::{ActionName, Rule},
+        placed::Placed,
+    },
     finding::{Findings, Level},
 };
 

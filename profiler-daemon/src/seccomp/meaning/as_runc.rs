@@ -66,8 +66,18 @@ pub enum Refused {
     Endless(String),
 }
 
-/// A rule of the library: on one call of one architecture.
-type Rules = BTreeMap<u32, (String, Vec<libseccomp_tree::Rule>)>;
+/// What the library files rules under, on one architecture.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Filed {
+    /// A number.
+    Number(u32),
+    /// The name of a call that the architecture has not: its rules are joined, and may be refused,
+    /// as if it had, and come to nothing.
+    Name(String),
+}
+
+/// The rules on each call of one architecture, with its name.
+type Rules = BTreeMap<Filed, (String, Vec<libseccomp_tree::Rule>)>;
 
 /// The diagram of what a runtime loads.
 ///
@@ -88,7 +98,7 @@ pub fn diagram(diagrams: &mut Diagrams, policy: &Policy, host: Host) -> Result<N
             Width::Bits64
         };
         let of_arch = answers.entry(*arch).or_default();
-        for (nr, (name, rules)) in of(*arch, &rules, host.libseccomp) {
+        for (filed, (name, rules)) in of(*arch, &rules, host.libseccomp) {
             let tree =
                 Tree::of(policy.default, &rules, width, release).map_err(
                     |failure| match failure {
@@ -96,7 +106,9 @@ pub fn diagram(diagrams: &mut Diagrams, policy: &Policy, host: Host) -> Result<N
                         Failure::Endless => Refused::Endless(name),
                     },
                 )?;
-            of_arch.insert(nr, tree.diagram(diagrams)?);
+            if let Filed::Number(nr) = filed {
+                of_arch.insert(nr, tree.diagram(diagrams)?);
+            }
         }
     }
     let bounds = match host.runtime {
@@ -138,19 +150,17 @@ fn repeats(conditions: &[Condition]) -> bool {
     })
 }
 
-/// The rules of each number of an architecture.
+/// The rules of each call of an architecture.
 fn of(arch: Arch, rules: &[(&str, libseccomp_tree::Rule)], version: Version) -> Rules {
     let mut numbered: Rules = BTreeMap::new();
-    let mut add = |nr: Option<u32>, name: &str, rule: libseccomp_tree::Rule| {
-        if let Some(nr) = nr {
-            let entry = numbered.entry(nr).or_default();
-            name.clone_into(&mut entry.0);
-            entry.1.push(rule);
-        }
+    let mut add = |filed: Filed, name: &str, rule: libseccomp_tree::Rule| {
+        let entry = numbered.entry(filed).or_default();
+        name.clone_into(&mut entry.0);
+        entry.1.push(rule);
     };
     for (name, rule) in rules {
         match resolve(version, arch, name) {
-            Resolved::Number(nr) => add(Some(nr), name, rule.clone()),
+            Resolved::Number(nr) => add(Filed::Number(nr), name, rule.clone()),
             Resolved::Multiplexed { through, call } => {
                 let mut conditions = rule.1.clone();
                 conditions.retain(|condition| condition.index != 0);
@@ -160,10 +170,15 @@ fn of(arch: Arch, rules: &[(&str, libseccomp_tree::Rule)], version: Version) -> 
                     value: u64::from(call),
                     value_two: 0,
                 });
-                add(arch.number(through), name, (rule.0, conditions));
-                add(arch.number(name), name, rule.clone());
+                if let Some(nr) = arch.number(through) {
+                    add(Filed::Number(nr), name, (rule.0, conditions));
+                }
+                if let Some(nr) = arch.number(name) {
+                    add(Filed::Number(nr), name, rule.clone());
+                }
             }
-            Resolved::Elsewhere | Resolved::Unknown => {}
+            Resolved::Elsewhere => add(Filed::Name((*name).to_owned()), name, rule.clone()),
+            Resolved::Unknown => {}
         }
     }
     numbered

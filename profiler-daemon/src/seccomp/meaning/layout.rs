@@ -19,9 +19,9 @@ pub(super) type Answers = BTreeMap<u32, Node>;
 /// What comes before a filter: numbers greater than these answer ENOSYS at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bound {
-    /// For numbers without the x32 bit, or for all if `x32` is not set.
+    /// For numbers without the x32 bit, where that means something; elsewhere for all.
     pub greatest: Option<u32>,
-    /// For numbers with it.
+    /// For numbers with it; without this bound they are left to the filter.
     pub x32: Option<u32>,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn whole(
         }
         if let Some(bound) = bounds.get(&audit) {
             let enosys = diagrams.answer(Action::Errno(crate::profile::compose::ENOSYS));
-            table.refuse_beyond(*bound, enosys);
+            table.refuse_beyond(*bound, audit == Arch::X32.audit(), enosys);
         }
         audits.insert(audit, diagrams.ranges(Word::NR, &table.ranges())?);
     }
@@ -102,25 +102,28 @@ impl Table {
         self.changes.insert(first, node);
     }
 
-    fn refuse_beyond(&mut self, bound: Bound, enosys: Node) {
+    /// `has_x32`: numbers with x32's bit are another architecture's.
+    fn refuse_beyond(&mut self, bound: Bound, has_x32: bool, enosys: Node) {
         let mut beyond = |greatest: u32, first: u32, last: u32| {
             let from = greatest.saturating_add(1).max(first);
             if greatest < last {
                 self.set(from, last, enosys);
             }
         };
-        match (bound.greatest, bound.x32) {
-            (Some(greatest), None) => beyond(greatest, 0, u32::MAX),
-            (greatest, Some(x32)) => {
-                // The kernel's x32 bit may be set in numbers from 2^31 on, too.
-                for base in [0, 1 << 31] {
-                    if let Some(greatest) = greatest {
-                        beyond(greatest, base, base | (X32_BIT - 1));
-                    }
-                    beyond(x32, base | X32_BIT, base | (X32_BIT | (X32_BIT - 1)));
-                }
+        if !has_x32 {
+            if let Some(greatest) = bound.greatest {
+                beyond(greatest, 0, u32::MAX);
             }
-            (None, None) => {}
+            return;
+        }
+        // The x32 bit may be set in numbers from 2^31 on, too.
+        for base in [0, 1 << 31] {
+            if let Some(greatest) = bound.greatest {
+                beyond(greatest, base, base | (X32_BIT - 1));
+            }
+            if let Some(greatest) = bound.x32 {
+                beyond(greatest, base | X32_BIT, base | (X32_BIT | (X32_BIT - 1)));
+            }
         }
     }
 

@@ -91,6 +91,17 @@ pub struct Tree {
     default: Action,
 }
 
+/// True if a rule makes a known one, which does the same under further equalities, superfluous: the
+/// library takes that out, so that it is in no other rule's way. Other comparisons are taken out in
+/// part only, or not.
+fn covers((action, tests): &Rule, (known_action, known): &Rule) -> bool {
+    let mut further = known.iter().filter(|one| !tests.contains(one));
+    action == known_action
+        && tests.len() < known.len()
+        && tests.iter().all(|one| known.contains(one))
+        && further.all(|one| matches!(one.operator, Operator::Equal | Operator::MaskedEqual))
+}
+
 /// An exit of a test, or the way in.
 #[derive(Clone, Copy)]
 enum Way {
@@ -110,7 +121,29 @@ impl Tree {
         width: Width,
         release: Release,
     ) -> Result<Self, Failure> {
-        let mut tree = Self {
+        let mut tree = Self::empty(default, width, release);
+        let mut kept: Vec<Rule> = Vec::new();
+        for (action, conditions) in rules {
+            if *action == default || tree.unconditional.is_some() {
+                continue;
+            }
+            let new = (*action, tree.tests(conditions));
+            let before = kept.len();
+            kept.retain(|known| !covers(&new, known));
+            if kept.len() < before {
+                tree = Self::empty(default, width, release);
+                for (action, conditions) in &kept {
+                    tree.rule(*action, conditions)?;
+                }
+            }
+            tree.rule(new.0, &new.1)?;
+            kept.push(new);
+        }
+        Ok(tree)
+    }
+
+    fn empty(default: Action, width: Width, release: Release) -> Self {
+        Self {
             release,
             width,
             nodes: Vec::new(),
@@ -118,13 +151,34 @@ impl Tree {
             top: Exit::default(),
             unconditional: None,
             default,
-        };
-        for (action, conditions) in rules {
-            if *action != default && tree.unconditional.is_none() {
-                tree.rule(*action, conditions)?;
-            }
         }
-        Ok(tree)
+    }
+
+    /// The conditions by argument, with what the library compares of their constants. A mask of
+    /// nothing always holds.
+    fn tests(&self, conditions: &[Condition]) -> Vec<Condition> {
+        let most = match self.width {
+            Width::Bits64 => u64::MAX,
+            Width::Bits32 => u64::from(u32::MAX),
+        };
+        let mut tests: Vec<Condition> = conditions
+            .iter()
+            .map(|one| match one.operator {
+                Operator::MaskedEqual => Condition {
+                    value: one.value & most,
+                    value_two: one.value & one.value_two & most,
+                    ..*one
+                },
+                _ => Condition {
+                    value: one.value & most,
+                    value_two: 0,
+                    ..*one
+                },
+            })
+            .filter(|one| one.operator != Operator::MaskedEqual || one.value != 0)
+            .collect();
+        tests.sort_by_key(|one| one.index);
+        tests
     }
 
     /// What the filter answers, if it always compares the word it means to.
@@ -181,15 +235,8 @@ impl Tree {
         Ok(end)
     }
 
+    /// `conditions` are such as [`Self::tests`] gives.
     fn rule(&mut self, action: Action, conditions: &[Condition]) -> Result<(), Failure> {
-        let mut conditions = conditions.to_vec();
-        conditions.sort_by_key(|condition| condition.index);
-        // A mask of nothing always holds.
-        let nothing = |mask: u64| match self.width {
-            Width::Bits64 => mask == 0,
-            Width::Bits32 => mask as u32 == 0,
-        };
-        conditions.retain(|one| one.operator != Operator::MaskedEqual || !nothing(one.value));
         let exit = Exit {
             action: Some(action),
             next: None,

@@ -4,8 +4,10 @@
 //! field were not there. All of that is taken, and told. Shared with the OCI form.
 
 use crate::seccomp::{
-    dialects::json::{Member, Node, Value},
-    dialects::placed::Placed,
+    dialects::{
+        json::{Member, Node, Value},
+        placed::Placed,
+    },
     facts::spelling::{choice, nearest, shortened},
     finding::{Findings, Level, Place},
 };

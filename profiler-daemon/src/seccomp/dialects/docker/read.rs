@@ -11,8 +11,10 @@ use super::{
 };
 use crate::seccomp::{
     condition::Operator,
-    dialects::json::{self, Member, Node, Value},
-    dialects::placed::Placed,
+    dialects::{
+        json::{self, Member, Node, Value},
+        placed::Placed,
+    },
     facts::spelling::shortened,
     finding::{Findings, Level, Reading},
 };

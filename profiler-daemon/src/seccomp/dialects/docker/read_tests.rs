@@ -5,11 +5,14 @@ use proptest::prelude::*;
 use super::read;
 use crate::seccomp::{
     condition::{Condition, Operator},
-    dialects::docker::{
-        ActionName, ArchMapping, Argument, Conditions, Indent, KernelVersion, Profile, Rule, print,
-        vocabulary::{CAPABILITIES, FLAGS, NATIVE_ARCHES, arch_words},
+    dialects::{
+        docker::{
+            ActionName, ArchMapping, Argument, Conditions, Indent, KernelVersion, Profile, Rule,
+            print,
+            vocabulary::{CAPABILITIES, FLAGS, NATIVE_ARCHES, arch_words},
+        },
+        placed::Placed,
     },
-    dialects::placed::Placed,
     finding::Level,
 };
 

@@ -10,8 +10,7 @@ use super::{
 };
 use crate::seccomp::{
     dialects::placed::Placed,
-    facts::names,
-    facts::spelling::shortened,
+    facts::{names, spelling::shortened},
     finding::{Findings, Level},
 };
 

@@ -6,8 +6,7 @@ use super::*;
 use crate::seccomp::{
     action::Action,
     condition::{Condition, Operator},
-    dialects::any_policy,
-    dialects::printed::Leaning,
+    dialects::{any_policy, printed::Leaning},
     policy::Rule,
 };
 

@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 use crate::seccomp::{
     action::Action,
     arch::Arch,
-    dialects::printed::{self, Leaning},
-    dialects::text::Line,
+    dialects::{
+        printed::{self, Leaning},
+        text::Line,
+    },
     finding::{Findings, Reading},
     policy::{Policy, Rule},
 };

@@ -4,8 +4,10 @@
 //! Must not change what a profile means: what can't be said is refused.
 
 use crate::seccomp::{
-    dialects::docker::{Dialect, Indent, Profile, indented, read_object, to_value},
-    dialects::json::{self, Node, Value},
+    dialects::{
+        docker::{Dialect, Indent, Profile, indented, read_object, to_value},
+        json::{self, Node, Value},
+    },
     finding::{Finding, Level, Reading},
 };
 

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::seccomp::{
-    dialects::any_policy, dialects::printed::Leaning, finding::Reading, policy::Policy,
+    dialects::{any_policy, printed::Leaning},
+    finding::Reading,
+    policy::Policy,
 };
 
 fn policy(text: &str) -> Policy {
