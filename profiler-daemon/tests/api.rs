@@ -326,11 +326,6 @@ fn installed_filters_are_handed_out_as_the_kernel_got_them() {
         ("GET", "/v1/containers/nope/filters", 404),
         ("POST", "/v1/containers/web/filters", 405),
         ("GET", "/v1/containers/web/filters/aa", 404),
-        (
-            "GET",
-            "/v1/containers/web/filters?include_refused=true",
-            400,
-        ),
     ] {
         let (found, body) = raw(&fake.socket, &request(method, path));
         assert_eq!(found, status, "{method} {path}");

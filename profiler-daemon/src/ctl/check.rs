@@ -109,7 +109,7 @@ async fn read(
                     title: title.clone(),
                     subject,
                     findings,
-                    traced: false,
+                    traced: operand.traced,
                 };
                 Ok((title, Some(operand), found))
             }
