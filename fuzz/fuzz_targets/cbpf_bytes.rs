@@ -5,7 +5,10 @@
 use libfuzzer_sys::fuzz_target;
 use profiler_fuzz::{
     reading,
-    seccomp::{dialects::raw, filter::{disassemble::disassemble, program::Program}},
+    seccomp::{
+        dialects::raw,
+        filter::{disassemble::disassemble, program::Program},
+    },
 };
 
 fuzz_target!(|bytes: &[u8]| {

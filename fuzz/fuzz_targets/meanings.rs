@@ -5,10 +5,13 @@
 use libfuzzer_sys::fuzz_target;
 use profiler_fuzz::{
     filter, meanings, random_profile, reading,
-    seccomp::{arch::Arch, dialects::docker::{
+    seccomp::{
+        arch::Arch,
+        dialects::docker::{
             self,
             resolve::{Circumstances, Resolved, resolve},
-        }},
+        },
+    },
 };
 
 fuzz_target!(|bytes: &[u8]| {

@@ -5,7 +5,14 @@
 use libfuzzer_sys::fuzz_target;
 use profiler_fuzz::{
     reading,
-    seccomp::{arch::Arch, dialects::{Dialect, Document, docker::{self, Indent}, raw, read, recognise}},
+    seccomp::{
+        arch::Arch,
+        dialects::{
+            Dialect, Document,
+            docker::{self, Indent},
+            raw, read, recognise,
+        },
+    },
 };
 
 const DIALECTS: [Dialect; 8] = [

@@ -1,6 +1,17 @@
 //! A filter held against itself: interpreter, diagram, summary, compiler.
 
-use crate::seccomp::{action::Action, arch::Arch, diagram::{Diagrams, Node}, filter::{compile::compile, evaluate::{CallData, run}, program::{Instruction, Program, code}, symbolic}, summary};
+use crate::seccomp::{
+    action::Action,
+    arch::Arch,
+    diagram::{Diagrams, Node},
+    filter::{
+        compile::compile,
+        evaluate::{CallData, run},
+        program::{Instruction, Program, code},
+        symbolic,
+    },
+    summary,
+};
 
 /// Calls that are tried on a filter.
 const CALLS: u32 = 48;

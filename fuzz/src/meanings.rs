@@ -2,7 +2,14 @@
 
 use crate::{
     filter,
-    seccomp::{action::Action, diagram::Diagrams, facts::libseccomp::Version, filter::{compile::compile, symbolic}, meaning::{self, Host, Meaning, MeaningError, Runtime}, policy::Policy},
+    seccomp::{
+        action::Action,
+        diagram::Diagrams,
+        facts::libseccomp::Version,
+        filter::{compile::compile, symbolic},
+        meaning::{self, Host, Meaning, MeaningError, Runtime},
+        policy::Policy,
+    },
 };
 
 const HOSTS: [Host; 3] = [

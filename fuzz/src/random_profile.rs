@@ -1,6 +1,9 @@
 //! Any bytes as a profile: few names and numbers near each other, so that rules meet.
 
-use crate::seccomp::{condition::Operator, dialects::docker::{ActionName, Argument, Profile, Rule}};
+use crate::seccomp::{
+    condition::Operator,
+    dialects::docker::{ActionName, Argument, Profile, Rule},
+};
 
 /// Some of one architecture only, some that i386 makes through others, one that nobody knows.
 const NAMES: [&str; 12] = [

@@ -1,10 +1,21 @@
 //! What holds for every reading of every text, and round trips through what is printed of it.
 
 use crate::filter;
-use crate::seccomp::{arch::Arch, dialects::{docker::{
+use crate::seccomp::{
+    arch::Arch,
+    dialects::{
+        docker::{
             self, Indent, Profile,
             resolve::{Circumstances, Resolved, resolve},
-        }, lxc, mkseccomp, oci, printed::Leaning, spo, systemd}, finding::{Finding, Level, Reading}, lints, policy::Policy};
+        },
+        lxc, mkseccomp, oci,
+        printed::Leaning,
+        spo, systemd,
+    },
+    finding::{Finding, Level, Reading},
+    lints,
+    policy::Policy,
+};
 
 /// A kernel as good as any.
 pub const KERNEL: (u32, u32) = (6, 1);

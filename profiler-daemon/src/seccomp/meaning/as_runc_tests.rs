@@ -68,10 +68,9 @@ fn runc_answers_enosys_beyond_the_newest_call_that_is_named() {
         (&both, 438 | X32_BIT, Action::Errno(38)),
         (&both, u32::MAX, Action::Errno(38)),
         (&alone, 438, Action::Errno(38)),
-        // Without x32 its numbers are another architecture's, but for −1.
+        // Not listed, x32 is left to the filter (measured: `tests/loaded_filter.rs`).
         (&alone, X32_BIT, Action::KillThread),
         (&alone, u32::MAX, Action::Errno(1)),
-        (&alone, 1 << 31, Action::Errno(38)),
     ] {
         assert_eq!(
             answered(policy, runc, Arch::X86_64, nr, 0),
@@ -158,5 +157,36 @@ fn a_condition_with_two_actions_is_refused() {
             Host::default()
         ),
         Err(MeaningError::Refused(Refused::Conflict("kill".to_owned())))
+    );
+}
+
+#[test]
+fn numbers_of_x32_are_left_to_the_filter_where_it_is_not_listed() {
+    let mut diagrams = Diagrams::new();
+    let policy = policy(&[Arch::X86_64], vec![rule("read", Action::Allow, &[])]);
+    let exact = exact::diagram(&mut diagrams, &policy).unwrap();
+    let root = diagram(&mut diagrams, &policy, Host::default()).unwrap();
+    let answer = |root, nr| diagrams.answer_of(diagrams.select_call(root, Arch::X86_64, nr));
+    for nr in [0, X32_BIT, u32::MAX] {
+        assert_eq!(answer(root, nr), answer(exact, nr), "{nr:#x}");
+    }
+    assert_eq!(answer(root, 1), Some(Action::Errno(38)));
+}
+
+#[test]
+fn rules_on_a_call_of_another_architecture_conflict_all_the_same() {
+    let both = [(0, Operator::GreaterOrEqual, 0), (3, Operator::Less, 2)];
+    let greater = [(0, Operator::GreaterOrEqual, 1)];
+    let rules = vec![
+        rule("mmap2", Action::Allow, &both),
+        rule("mmap2", Action::Trap(0), &greater),
+    ];
+    assert_eq!(
+        diagram(
+            &mut Diagrams::new(),
+            &policy(&[Arch::X86_64], rules),
+            Host::default()
+        ),
+        Err(Refused::Conflict("mmap2".to_owned()).into())
     );
 }
