@@ -469,6 +469,7 @@ fn every_verb_has_its_help() {
         "watch",
         "status",
         "record",
+        "audit",
         "check",
         "eval",
         "compile",

@@ -1,6 +1,9 @@
 //! `profilectl audit`: what a container may do, what it does, and what a candidate would break.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use serde_json::{Value, json};
 
@@ -38,17 +41,18 @@ pub(super) async fn run(
     let undecided = |error: crate::seccomp::diagram::TooLarge| {
         Failure::new(ExitStatus::BadInput, error.to_string())
     };
-    let active = match active(&detail, client, circumstances.arch).await? {
+    let active = match active(&args.container, &detail, client, circumstances.arch).await? {
         Active::Known(operand, source) => {
             let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
             let comparison =
                 compare(&mut diagrams, root, &seen.made, &seen.named).map_err(undecided)?;
             Some((comparison, source))
         }
-        Active::Unknown(why) => {
+        Active::Unknown(why) if args.candidate.is_some() => {
             terminal.remark(&wrapped(&format!("{}: {why}", args.container), 2, WIDTH));
             None
         }
+        Active::Unknown(why) => return Err(Failure::new(ExitStatus::NotFound, why)),
     };
     let prospect = match &args.candidate {
         None => None,
@@ -105,6 +109,7 @@ enum Active {
 }
 
 async fn active(
+    container: &str,
     detail: &Detail,
     client: &Client,
     native: crate::seccomp::arch::Arch,
@@ -122,7 +127,7 @@ async fn active(
                 .to_owned(),
         ));
     }
-    match load(&format!("active:{}", identity.id), client, native).await {
+    match load(&format!("active:{container}"), client, native).await {
         Ok(operand) => {
             let hashes = detail.filters.join(", ");
             let source = format!("the filter in force, copied when it was installed ({hashes})");
@@ -162,6 +167,16 @@ impl Report<'_> {
     fn tried(&self) -> impl Iterator<Item = &Refusal> {
         let refusals = self.detail.refusals.iter();
         refusals.filter(|refusal| !refusal.by_runtime)
+    }
+
+    /// The ABIs of which the container made calls; the machine's own in any case.
+    fn used_abis(&self) -> BTreeSet<Abi> {
+        let made = self.detail.calls.iter().filter(|call| call.observed);
+        let mut used: BTreeSet<Abi> = made
+            .filter_map(|call| Abi::ALL.into_iter().find(|abi| abi.name() == call.abi))
+            .collect();
+        used.insert(Abi::X86_64);
+        used
     }
 
     fn name(&self) -> String {
@@ -238,14 +253,23 @@ impl Report<'_> {
                 let _ = write!(text, "\n{title}\n{body}");
             }
         };
+        let used_abis = self.used_abis();
         let tried: Vec<&Refusal> = self.tried().collect();
         section("refused and tried", tried.len(), refused(&tried));
         if let Some((title, prospect)) = &self.prospect {
             let title = printable(title);
-            let breaks = prospect.breaks.iter().fold(String::new(), |mut body, one| {
-                let _ = writeln!(body, "  {}: {}", call_name(one.call), answer(one.answer));
-                body
-            });
+            let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for one in &prospect.breaks {
+                alike
+                    .entry(answer(one.answer))
+                    .or_default()
+                    .push(call_name(one.call));
+            }
+            let mut breaks = String::new();
+            for (answer, names) in alike {
+                let line = format!("{answer}: {}", names.join(", "));
+                let _ = writeln!(breaks, "  {}", wrapped(&line, 4, WIDTH));
+            }
             section(
                 &format!("{title} would break"),
                 prospect.breaks.len(),
@@ -259,7 +283,7 @@ impl Report<'_> {
             section(
                 &format!("{title} leaves open, and never used"),
                 prospect.open.len(),
-                open(&prospect.open),
+                open(&prospect.open, &used_abis),
             );
         } else if let Some((found, _)) = &self.active {
             let used = found.used.iter().map(|call| call_name(*call));
@@ -271,7 +295,7 @@ impl Report<'_> {
             section(
                 "allowed and never used",
                 found.unused.len(),
-                open(&found.unused),
+                open(&found.unused, &used_abis),
             );
             let contradicted = found.contradicted.iter().map(|call| call_name(*call));
             let contradicted: Vec<String> = contradicted.collect();
@@ -348,24 +372,34 @@ fn conditional(list: &[Conditional]) -> String {
     text
 }
 
-/// What is known from escapes a line each, the others by ABI.
-fn open(list: &[Unused]) -> String {
+/// What is known from escapes a line each, the others by ABI; an ABI of which nothing was used is
+/// one line.
+fn open(list: &[Unused], used: &BTreeSet<Abi>) -> String {
     let mut text = String::new();
-    let mut others: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    let mut others: BTreeMap<Abi, Vec<String>> = BTreeMap::new();
     for one in list {
         match one.danger {
-            Some(danger) if one.call.abi == Abi::X86_64 => {
+            Some(danger) if used.contains(&one.call.abi) => {
                 let line = format!("{}: {danger}", call_name(one.call));
                 let _ = writeln!(text, "  {}", wrapped(&line, 4, WIDTH));
             }
             _ => others
-                .entry(one.call.abi.name())
+                .entry(one.call.abi)
                 .or_default()
                 .push(table::display_name(one.call)),
         }
     }
     for (abi, names) in others {
-        let line = format!("{abi}: {}", names.join(", "));
+        let line = if used.contains(&abi) {
+            format!("{}: {}", abi.name(), names.join(", "))
+        } else {
+            format!(
+                "{}: {}; it made no call of this ABI: leave {} out",
+                abi.name(),
+                counted(names.len() as u64, "call", "calls"),
+                abi.scmp()
+            )
+        };
         let _ = writeln!(text, "  {}", wrapped(&line, 4, WIDTH));
     }
     text

@@ -160,7 +160,7 @@ impl Desk {
             }
             let _ = writeln!(shown, "--- exit status {}\n", output.status.code().unwrap());
             assert_eq!(output.status.code(), Some(*status), "{line}\n{out}{err}");
-            let is_table = ["check", "eval", "diff"].contains(&arguments[0])
+            let is_table = ["audit", "check", "eval", "diff"].contains(&arguments[0])
                 && !line.contains("--format json");
             for line in out.lines().filter(|_| is_table) {
                 assert!(line.chars().count() <= 80, "too wide: {line}");
@@ -216,6 +216,57 @@ fn check_tells_what_is_wrong_and_what_it_costs() {
             (2, "check broken.json --format json"),
         ],
     );
+}
+
+#[test]
+fn audit_compares_what_a_container_may_do_with_what_it_does() {
+    Desk::new().session(
+        "audit.txt",
+        &[
+            (1, "audit job"),
+            (1, "audit job --candidate small.json"),
+            (0, "audit job --candidate docker-default"),
+            (4, "audit web"),
+            (0, "audit web --candidate docker-default"),
+            (4, "audit nosuch"),
+            (2, "audit job --candidate broken.json"),
+        ],
+    );
+}
+
+#[test]
+fn the_keys_of_an_audit_are_stable() {
+    let desk = Desk::new();
+    let line = "audit job --candidate small.json --format json";
+    let output = desk.run(&words(line), "");
+    assert_eq!(output.status.code(), Some(1));
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(
+        keys(&value),
+        [
+            "container",
+            "verdict",
+            "safe",
+            "refused",
+            "active",
+            "candidate",
+            "completeness"
+        ]
+    );
+    assert_eq!(
+        keys(&value["active"]),
+        ["source", "used", "unused", "conditional", "contradicted"]
+    );
+    assert_eq!(
+        keys(&value["candidate"]),
+        ["profile", "breaks", "may_break", "open"]
+    );
+    assert_eq!(keys(&value["candidate"]["breaks"][0]), ["call", "answer"]);
+    assert_eq!(keys(&value["active"]["unused"][0]), ["call", "danger"]);
+    assert_eq!(value["safe"], false);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use profiler_daemon::{
         completeness::{Completeness, Shortfall},
         identity::{Engine, Identity, Image, Runtime},
         observation::{Refusal, RefusedWith, Sighting, Tally},
+        table,
     },
 };
 use serde_json::json;
@@ -233,9 +234,15 @@ pub(crate) fn job(now: u64) -> Detail {
         start_seen: true,
         stop_seen: true,
         sessions: 1,
-        calls: (1..).zip(names).map(|(nr, name)| call(nr, name)).collect(),
+        calls: names
+            .into_iter()
+            .map(|name| call(table::number(Abi::X86_64, name).unwrap(), name))
+            .collect(),
         refusals: Vec::new(),
-        filters: Vec::new(),
+        filters: filters_job()
+            .into_iter()
+            .map(|filter| filter.hash)
+            .collect(),
         cgroup: None,
     }
 }
