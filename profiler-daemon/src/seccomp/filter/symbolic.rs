@@ -52,7 +52,14 @@ enum Step {
 struct Walk<'a> {
     diagrams: &'a mut Diagrams,
     values: Vec<Bits>,
+    /// Of values that are some bits of a word of the data: which. Comparisons of these, which are
+    /// nearly all, have diagrams that can be written down at once.
+    parts: FxHashMap<Value, (Word, u32)>,
     known_values: FxHashMap<Bits, Value>,
+    /// The words loaded so far, by their offsets.
+    loaded: FxHashMap<u32, Value>,
+    /// The constants met so far.
+    constants: FxHashMap<u32, Value>,
     memories: Vec<[Value; MEMORY_WORDS]>,
     known_memories: FxHashMap<[Value; MEMORY_WORDS], u32>,
     /// The diagram of each comparison made.
@@ -67,7 +74,10 @@ impl<'a> Walk<'a> {
         Self {
             diagrams,
             values: Vec::new(),
+            parts: FxHashMap::default(),
             known_values: FxHashMap::default(),
+            loaded: FxHashMap::default(),
+            constants: FxHashMap::default(),
             memories: vec![[0; MEMORY_WORDS]],
             known_memories: FxHashMap::default(),
             compared: FxHashMap::default(),
@@ -142,7 +152,12 @@ impl<'a> Walk<'a> {
     }
 
     fn constant(&mut self, value: u32) -> Value {
-        self.intern(Bits::constant(value))
+        if let Some(known) = self.constants.get(&value) {
+            return *known;
+        }
+        let known = self.intern(Bits::constant(value));
+        self.constants.insert(value, known);
+        known
     }
 
     fn intern(&mut self, bits: Bits) -> Value {
@@ -253,6 +268,13 @@ impl<'a> Walk<'a> {
             a: self.intern(result),
             ..state
         };
+        if let (code::AND, Some((word, mask)), Some(k)) = (
+            operation,
+            self.parts.get(&state.a).copied(),
+            b.as_constant(),
+        ) {
+            self.parts.insert(next.a, (word, mask & k));
+        }
         if operation != code::DIV {
             return Ok(Step::One(self.reach(at + 1, next)?));
         }
@@ -274,18 +296,32 @@ impl<'a> Walk<'a> {
         if let Some(node) = self.compared.get(&key) {
             return Ok(*node);
         }
-        let (a, b) = (self.values[a as usize], self.values[operand as usize]);
-        let node = self.diagrams.compare(operation, &a, &b)?;
+        let (left, right) = (self.values[a as usize], self.values[operand as usize]);
+        let node = match (self.parts.get(&a).copied(), right.as_constant()) {
+            (Some((word, mask)), Some(k)) if operation == code::JEQ => {
+                self.diagrams.masked_equal(word, mask, k)?
+            }
+            (Some((word, u32::MAX)), Some(k)) if operation != code::JSET => {
+                self.diagrams.greater(word, k, operation == code::JGE)?
+            }
+            _ => self.diagrams.compare(operation, &left, &right)?,
+        };
         self.compared.insert(key, node);
         Ok(node)
     }
 
     fn load(&mut self, offset: u32) -> Result<Value, TooLarge> {
-        let bits = match Word::at(offset) {
-            Some(word) => self.diagrams.word(word)?,
-            None => Bits::constant(0),
+        let Some(word) = Word::at(offset) else {
+            return Ok(self.constant(0));
         };
-        Ok(self.intern(bits))
+        if let Some(value) = self.loaded.get(&offset) {
+            return Ok(*value);
+        }
+        let bits = self.diagrams.word(word)?;
+        let value = self.intern(bits);
+        self.parts.insert(value, (word, u32::MAX));
+        self.loaded.insert(offset, value);
+        Ok(value)
     }
 
     fn store(&mut self, memory: [Value; MEMORY_WORDS], word: usize, value: Value) -> u32 {
