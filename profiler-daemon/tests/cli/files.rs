@@ -227,7 +227,6 @@ fn audit_compares_what_a_container_may_do_with_what_it_does() {
             (1, "audit job --candidate small.json"),
             (0, "audit job --candidate docker-default"),
             (4, "audit web"),
-            (0, "audit web --candidate docker-default"),
             (4, "audit nosuch"),
             (2, "audit job --candidate broken.json"),
         ],
