@@ -15,7 +15,8 @@ fuzz_target!(|bytes: &[u8]| {
     let read = raw::read_bytes(bytes);
     reading::check_strictly(&[], &read);
     if let Some(list) = &read.value {
-        assert_eq!(raw::print_bytes(list), bytes);
+        let printed: Vec<u8> = list.iter().flat_map(|one| one.to_bytes()).collect();
+        assert_eq!(printed, bytes);
     }
     if let Ok(program) = Program::from_bytes(bytes) {
         assert!(read.value.is_some(), "the kernel would take it");

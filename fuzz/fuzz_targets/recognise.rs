@@ -45,12 +45,7 @@ fn is_recognised_again(document: Option<Document>) {
             (printed, Dialect::Docker)
         }
         Some(Document::Program(program)) => {
-            let list: Vec<raw::Raw> = program
-                .instructions()
-                .iter()
-                .map(|one| (one.code, one.jt, one.jf, one.k))
-                .collect();
-            let printed = raw::print_decimal(&list).into_bytes();
+            let printed = raw::print_decimal(program.instructions()).into_bytes();
             (printed, Dialect::CbpfText)
         }
         Some(Document::Policy(_)) | None => return,

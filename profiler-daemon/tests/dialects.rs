@@ -241,7 +241,7 @@ fn classic_bpf_is_read_and_printed() {
         if let Some(program) = reading.value {
             text.push_str(&raw::print_decimal(&program));
             text.push_str(&raw::print_array(&program));
-            let bytes = raw::print_bytes(&program);
+            let bytes: Vec<u8> = program.iter().flat_map(|one| one.to_bytes()).collect();
             let _ = writeln!(text, "{} bytes", bytes.len());
             assert_eq!(raw::read_bytes(&bytes).value.as_ref(), Some(&program));
         }

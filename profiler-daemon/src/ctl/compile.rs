@@ -79,15 +79,10 @@ pub(super) fn proven(
 
 /// A program in a form.
 pub(super) fn rendered(program: &Program, format: FilterFormat) -> Vec<u8> {
-    let list: Vec<raw::Raw> = program
-        .instructions()
-        .iter()
-        .map(|one| (one.code, one.jt, one.jf, one.k))
-        .collect();
     match format {
         FilterFormat::Text => disassemble(program).into_bytes(),
         FilterFormat::Cbpf => program.to_bytes(),
-        FilterFormat::C => raw::print_array(&list).into_bytes(),
-        FilterFormat::Decimal => raw::print_decimal(&list).into_bytes(),
+        FilterFormat::C => raw::print_array(program.instructions()).into_bytes(),
+        FilterFormat::Decimal => raw::print_decimal(program.instructions()).into_bytes(),
     }
 }

@@ -156,17 +156,12 @@ pub fn read(text: &[u8], dialect: Dialect, native: Arch) -> Reading<Document> {
 }
 
 /// A program that the kernel would take, or why it would not.
-fn checked(reading: Reading<Vec<raw::Raw>>) -> Reading<Document> {
+fn checked(reading: Reading<Vec<Instruction>>) -> Reading<Document> {
     let Reading {
         value,
         mut findings,
     } = reading;
-    let instructions = value.map(|list| {
-        list.into_iter()
-            .map(|(code, jt, jf, k)| Instruction { code, jt, jf, k })
-            .collect()
-    });
-    let value = instructions.and_then(|list| match Program::new(list) {
+    let value = value.and_then(|list| match Program::new(list) {
         Ok(program) => Some(Document::Program(program)),
         Err(error) => {
             findings.push(Finding {

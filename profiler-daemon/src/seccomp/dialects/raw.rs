@@ -1,35 +1,28 @@
 //! Programs of classic BPF as bytes and as text: what the kernel is handed, and how tools print it.
 //!
-//! Instructions travel as plain numbers. What they mean is not looked at here.
+//! What instructions mean, and whether the kernel takes them, is not looked at here.
 
 use std::fmt::Write as _;
 
 use crate::seccomp::{
     dialects::text::{Line, lines},
+    filter::program::{Instruction, MAX_INSTRUCTIONS},
     finding::{Findings, Reading},
 };
 
-/// One instruction: code, jump if true, jump if false, operand, as in the kernel's `sock_filter`.
-pub type Raw = (u16, u8, u8, u32);
-
-/// The greatest program that the kernel takes, in instructions (BPF_MAXINSNS).
-pub const MAX_INSTRUCTIONS: usize = 4096;
-
-/// The bytes of one instruction.
-const SIZE: usize = 8;
-
 /// Reads the kernel's own form: 8 bytes an instruction, in this machine's byte order.
 #[must_use]
-pub fn read_bytes(bytes: &[u8]) -> Reading<Vec<Raw>> {
+pub fn read_bytes(bytes: &[u8]) -> Reading<Vec<Instruction>> {
     let mut findings = Findings::default();
-    let (whole, rest) = bytes.as_chunks::<SIZE>();
+    let (whole, rest) = bytes.as_chunks::<{ Instruction::BYTES }>();
     if !rest.is_empty() {
         findings.error(
             None,
             "cut-off",
             format!(
-                "{} bytes are no whole number of instructions of {SIZE} bytes each",
-                bytes.len()
+                "{} bytes are no whole number of instructions of {} bytes each",
+                bytes.len(),
+                Instruction::BYTES
             ),
             "give the whole program",
         );
@@ -38,36 +31,17 @@ pub fn read_bytes(bytes: &[u8]) -> Reading<Vec<Raw>> {
     let program = whole
         .iter()
         .take(MAX_INSTRUCTIONS)
-        .map(|[c0, c1, jt, jf, k0, k1, k2, k3]| {
-            (
-                u16::from_ne_bytes([*c0, *c1]),
-                *jt,
-                *jf,
-                u32::from_ne_bytes([*k0, *k1, *k2, *k3]),
-            )
-        })
+        .copied()
+        .map(Instruction::from_bytes)
         .collect();
     findings.reading(program)
-}
-
-/// The kernel's own form, in this machine's byte order.
-#[must_use]
-pub fn print_bytes(program: &[Raw]) -> Vec<u8> {
-    program
-        .iter()
-        .flat_map(|(code, jt, jf, k)| {
-            let [c0, c1] = code.to_ne_bytes();
-            let [k0, k1, k2, k3] = k.to_ne_bytes();
-            [c0, c1, *jt, *jf, k0, k1, k2, k3]
-        })
-        .collect()
 }
 
 /// Reads a text: `count,code jt jf k,…` on one line (`bpf_dbg`, xt_bpf), the same one instruction a
 /// line with or without the count before (`tcpdump -ddd`), or the initialisers of a C array (`{ 0x20, 0, 0,
 /// 0x00000004 },`, `tcpdump -dd`).
 #[must_use]
-pub fn read_text(text: &[u8]) -> Reading<Vec<Raw>> {
+pub fn read_text(text: &[u8]) -> Reading<Vec<Instruction>> {
     let mut findings = Findings::default();
     let lines = lines(text, &mut findings);
     let program = if lines.iter().any(|line| line.text.contains('{')) {
@@ -101,7 +75,7 @@ fn check_length(length: usize, findings: &mut Findings) {
     }
 }
 
-fn read_decimal(lines: &[Line<'_>], findings: &mut Findings) -> Vec<Raw> {
+fn read_decimal(lines: &[Line<'_>], findings: &mut Findings) -> Vec<Instruction> {
     let mut program = Vec::new();
     let mut announced = None;
     let pieces = lines
@@ -139,7 +113,7 @@ fn read_decimal(lines: &[Line<'_>], findings: &mut Findings) -> Vec<Raw> {
     program
 }
 
-fn read_array(lines: &[Line<'_>], findings: &mut Findings) -> Vec<Raw> {
+fn read_array(lines: &[Line<'_>], findings: &mut Findings) -> Vec<Instruction> {
     let mut program = Vec::new();
     for line in lines {
         for piece in line.text.split('{').skip(1) {
@@ -162,7 +136,7 @@ fn push<'a>(
     parts: impl Iterator<Item = &'a str>,
     piece: &str,
     line: Line<'_>,
-    program: &mut Vec<Raw>,
+    program: &mut Vec<Instruction>,
     findings: &mut Findings,
 ) {
     match instruction(parts.map(str::trim).filter(|part| !part.is_empty())) {
@@ -180,15 +154,15 @@ fn report(piece: &str, line: Line<'_>, findings: &mut Findings) {
     );
 }
 
-fn instruction<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<Raw> {
+fn instruction<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<Instruction> {
     let mut next = || number(parts.next()?);
-    let raw = (
-        u16::try_from(next()?).ok()?,
-        u8::try_from(next()?).ok()?,
-        u8::try_from(next()?).ok()?,
-        next()?,
-    );
-    parts.next().is_none().then_some(raw)
+    let instruction = Instruction {
+        code: u16::try_from(next()?).ok()?,
+        jt: u8::try_from(next()?).ok()?,
+        jf: u8::try_from(next()?).ok()?,
+        k: next()?,
+    };
+    parts.next().is_none().then_some(instruction)
 }
 
 fn number(text: &str) -> Option<u32> {
@@ -204,9 +178,9 @@ fn number(text: &str) -> Option<u32> {
 
 /// The text of `bpf_dbg` and xt_bpf: the count and all instructions on one line.
 #[must_use]
-pub fn print_decimal(program: &[Raw]) -> String {
+pub fn print_decimal(program: &[Instruction]) -> String {
     let mut text = program.len().to_string();
-    for (code, jt, jf, k) in program {
+    for Instruction { code, jt, jf, k } in program {
         // Writing to a String can't fail.
         let _ = write!(text, ",{code} {jt} {jf} {k}");
     }
@@ -216,9 +190,9 @@ pub fn print_decimal(program: &[Raw]) -> String {
 
 /// The initialisers of a C array of `struct sock_filter`, one a line.
 #[must_use]
-pub fn print_array(program: &[Raw]) -> String {
+pub fn print_array(program: &[Instruction]) -> String {
     let mut text = String::new();
-    for (code, jt, jf, k) in program {
+    for Instruction { code, jt, jf, k } in program {
         let _ = writeln!(text, "{{ {code:#04x}, {jt}, {jf}, {k:#010x} }},");
     }
     text

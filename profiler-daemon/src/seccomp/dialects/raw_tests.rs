@@ -5,11 +5,15 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::seccomp::dialects::any_policy;
 
-const PROGRAM: [Raw; 4] = [
-    (0x20, 0, 0, 4),
-    (0x15, 0, 1, 0xc000_003e),
-    (0x06, 0, 0, 0x7fff_0000),
-    (0x06, 0, 0, 0),
+const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> Instruction {
+    Instruction { code, jt, jf, k }
+}
+
+const PROGRAM: [Instruction; 4] = [
+    instruction(0x20, 0, 0, 4),
+    instruction(0x15, 0, 1, 0xc000_003e),
+    instruction(0x06, 0, 0, 0x7fff_0000),
+    instruction(0x06, 0, 0, 0),
 ];
 
 #[test]
@@ -61,8 +65,11 @@ fn what_is_no_program_is_told_with_its_place() {
 
 proptest! {
     #[test]
-    fn programs_read_back(program in vec(any::<Raw>(), 1..40)) {
-        prop_assert_eq!(&read_bytes(&print_bytes(&program)).value.unwrap(), &program);
+    fn programs_read_back(program in vec(any::<[u8; Instruction::BYTES]>(), 1..40)) {
+        let bytes = program.concat();
+        let program: Vec<_> = program.into_iter().map(Instruction::from_bytes).collect();
+        prop_assert_eq!(&read_bytes(&bytes).value.unwrap(), &program);
+        prop_assert!(program.iter().flat_map(|one| one.to_bytes()).eq(bytes));
         for text in [print_decimal(&program), print_array(&program)] {
             prop_assert_eq!(&read_text(text.as_bytes()).value.unwrap(), &program);
         }
