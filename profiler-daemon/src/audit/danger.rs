@@ -100,11 +100,7 @@ const DANGERS: [(&str, &str); 46] = [
 /// What a call was used for; none if nothing is known here.
 #[must_use]
 pub fn of(call: Call) -> Option<&'static str> {
-    let name = table::name(call)?;
-    DANGERS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, danger)| *danger)
+    DANGERS.get(rank(call)).map(|(_, danger)| *danger)
 }
 
 /// How grave a call is: smaller is graver.

@@ -27,7 +27,7 @@ pub struct Comparison {
     /// Let through or not by their arguments.
     pub conditional: Vec<Conditional>,
     /// Made although the filter always refuses them: it is not the one in force, or was not then.
-    pub contradicted: Vec<Call>,
+    pub contradicted: Vec<Break>,
 }
 
 /// A call that is open for no reason that was seen.
@@ -89,9 +89,11 @@ pub fn compare(
                 comparison.used.push(call);
             }
             Standing::Always(action) if action.lets_through() => {
-                comparison.unused.push(unused(call));
+                comparison.unused.push(Unused::of(call));
             }
-            Standing::Always(_) if used => comparison.contradicted.push(call),
+            Standing::Always(answer) if used => {
+                comparison.contradicted.push(Break { call, answer });
+            }
             Standing::Always(_) => {}
             Standing::Conditional(cases) => {
                 comparison
@@ -114,25 +116,21 @@ pub fn foresee(
     made: &CallSet,
     named: &CallSet,
 ) -> Result<Prospect, TooLarge> {
-    let mut prospect = Prospect::default();
-    for call in made | named {
-        let used = made.contains(&call);
-        match standing_of(diagrams, candidate, call)? {
-            Standing::Always(answer) if used && !answer.lets_through() => {
-                prospect.breaks.push(Break { call, answer });
-            }
-            Standing::Always(answer) if !used && answer.lets_through() => {
-                prospect.open.push(unused(call));
-            }
-            Standing::Always(_) => {}
-            Standing::Conditional(cases) if used => {
-                prospect.may_break.push(Conditional { call, used, cases });
-            }
-            Standing::Conditional(_) => prospect.open.push(unused(call)),
-        }
-    }
-    rank(&mut prospect.open);
-    Ok(prospect)
+    let Comparison {
+        mut unused,
+        conditional,
+        contradicted,
+        ..
+    } = compare(diagrams, candidate, made, named)?;
+    let (may_break, never) = conditional.into_iter().partition(|one| one.used);
+    let never: Vec<Conditional> = never;
+    unused.extend(never.into_iter().map(|one| Unused::of(one.call)));
+    rank(&mut unused);
+    Ok(Prospect {
+        breaks: contradicted,
+        may_break,
+        open: unused,
+    })
 }
 
 fn standing_of(diagrams: &mut Diagrams, filter: Node, call: Call) -> Result<Standing, TooLarge> {
@@ -145,10 +143,12 @@ fn standing_of(diagrams: &mut Diagrams, filter: Node, call: Call) -> Result<Stan
     standing(diagrams, node)
 }
 
-fn unused(call: Call) -> Unused {
-    Unused {
-        call,
-        danger: danger::of(call),
+impl Unused {
+    fn of(call: Call) -> Self {
+        Self {
+            call,
+            danger: danger::of(call),
+        }
     }
 }
 

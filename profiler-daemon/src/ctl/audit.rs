@@ -13,7 +13,7 @@ use super::{
     clock::absolute,
     exit::{ExitStatus, Failure},
     operand::{Operand, load},
-    policy_wording::{answer, cases},
+    policy_wording::{answer, case_value, cases},
     printable::{elided, printable, wrapped},
     profile_args::AuditArgs,
     show::shortfalls,
@@ -24,7 +24,12 @@ use super::{
 use crate::{
     api::{client::Client, protocol::Detail},
     audit::{Comparison, Conditional, Prospect, Unused, compare, foresee},
-    profile::{abi::Abi, call::CallSet, observation::Refusal, table},
+    profile::{
+        abi::Abi,
+        call::{Call, CallSet},
+        observation::Refusal,
+        table,
+    },
     seccomp::diagram::Diagrams,
 };
 
@@ -38,14 +43,10 @@ pub(super) async fn run(
     let detail = client.show(&args.container).await?;
     let seen = Seen::of(&detail);
     let mut diagrams = Diagrams::new();
-    let undecided = |error: crate::seccomp::diagram::TooLarge| {
-        Failure::new(ExitStatus::BadInput, error.to_string())
-    };
     let active = match active(&args.container, &detail, client, circumstances.arch).await? {
         Active::Known(operand, source) => {
             let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
-            let comparison =
-                compare(&mut diagrams, root, &seen.made, &seen.named).map_err(undecided)?;
+            let comparison = compare(&mut diagrams, root, &seen.made, &seen.named)?;
             Some((comparison, source))
         }
         Active::Unknown(why) if args.candidate.is_some() => {
@@ -59,13 +60,13 @@ pub(super) async fn run(
         Some(name) => {
             let operand = load(name, client, circumstances.arch).await?;
             let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
-            let prospect =
-                foresee(&mut diagrams, root, &seen.made, &seen.named).map_err(undecided)?;
+            let prospect = foresee(&mut diagrams, root, &seen.made, &seen.named)?;
             Some((operand.title, prospect))
         }
     };
     let report = Report {
         detail: &detail,
+        abis: seen.abis(),
         active,
         prospect,
     };
@@ -92,13 +93,16 @@ impl Seen {
             .calls
             .iter()
             .filter(|call| call.observed)
-            .filter_map(|call| {
-                let abi = Abi::ALL.into_iter().find(|abi| abi.name() == call.abi)?;
-                Some(crate::profile::call::Call::new(abi, call.nr))
-            })
+            .filter_map(|call| Some(Call::new(Abi::named(&call.abi)?, call.nr)))
             .collect();
         let named = Abi::ALL.into_iter().flat_map(table::calls).collect();
         Self { made, named }
+    }
+
+    /// The ABIs of which the container made calls; the machine's own in any case.
+    fn abis(&self) -> BTreeSet<Abi> {
+        let used = self.made.iter().map(|call| call.abi);
+        used.chain([Abi::X86_64]).collect()
     }
 }
 
@@ -144,6 +148,8 @@ async fn active(
 /// What there is to tell.
 struct Report<'a> {
     detail: &'a Detail,
+    /// The ABIs that the container uses.
+    abis: BTreeSet<Abi>,
     active: Option<(Comparison, String)>,
     prospect: Option<(String, Prospect)>,
 }
@@ -167,16 +173,6 @@ impl Report<'_> {
     fn tried(&self) -> impl Iterator<Item = &Refusal> {
         let refusals = self.detail.refusals.iter();
         refusals.filter(|refusal| !refusal.by_runtime)
-    }
-
-    /// The ABIs of which the container made calls; the machine's own in any case.
-    fn used_abis(&self) -> BTreeSet<Abi> {
-        let made = self.detail.calls.iter().filter(|call| call.observed);
-        let mut used: BTreeSet<Abi> = made
-            .filter_map(|call| Abi::ALL.into_iter().find(|abi| abi.name() == call.abi))
-            .collect();
-        used.insert(Abi::X86_64);
-        used
     }
 
     fn name(&self) -> String {
@@ -253,7 +249,6 @@ impl Report<'_> {
                 let _ = write!(text, "\n{title}\n{body}");
             }
         };
-        let used_abis = self.used_abis();
         let tried: Vec<&Refusal> = self.tried().collect();
         section("refused and tried", tried.len(), refused(&tried));
         if let Some((title, prospect)) = &self.prospect {
@@ -283,7 +278,7 @@ impl Report<'_> {
             section(
                 &format!("{title} leaves open, and never used"),
                 prospect.open.len(),
-                open(&prospect.open, &used_abis),
+                open(&prospect.open, &self.abis),
             );
         } else if let Some((found, _)) = &self.active {
             let used = found.used.iter().map(|call| call_name(*call));
@@ -295,9 +290,9 @@ impl Report<'_> {
             section(
                 "allowed and never used",
                 found.unused.len(),
-                open(&found.unused, &used_abis),
+                open(&found.unused, &self.abis),
             );
-            let contradicted = found.contradicted.iter().map(|call| call_name(*call));
+            let contradicted = found.contradicted.iter().map(|one| call_name(one.call));
             let contradicted: Vec<String> = contradicted.collect();
             let body = format!("  {}\n", wrapped(&contradicted.join(", "), 2, WIDTH));
             section(
@@ -317,7 +312,7 @@ impl Report<'_> {
                 "used": found.used.iter().map(|call| call_name(*call)).collect::<Vec<_>>(),
                 "unused": found.unused.iter().map(unused).collect::<Vec<_>>(),
                 "conditional": found.conditional.iter().map(judged).collect::<Vec<_>>(),
-                "contradicted": found.contradicted.iter().map(|call| call_name(*call)).collect::<Vec<_>>(),
+                "contradicted": found.contradicted.iter().map(|one| call_name(one.call)).collect::<Vec<_>>(),
             })
         });
         let candidate = self.prospect.as_ref().map(|(title, prospect)| {
@@ -413,9 +408,6 @@ fn judged(one: &Conditional) -> Value {
     json!({
         "call": call_name(one.call),
         "used": one.used,
-        "cases": one.cases.iter().map(|case| json!({
-            "answer": case.action.to_string(),
-            "when": case.when.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })).collect::<Vec<_>>(),
+        "cases": one.cases.iter().map(case_value).collect::<Vec<_>>(),
     })
 }

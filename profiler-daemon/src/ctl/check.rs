@@ -207,8 +207,7 @@ fn judge(operand: &Operand, circumstances: &Circumstances, host: Host) -> Result
     if let Subject::Document(Document::Profile(_)) = &operand.subject {
         match operand.diagram(&mut diagrams, circumstances, Meaning::AsRunc(host)) {
             Ok(as_runc) => {
-                let differences = differences(&diagrams, exact, as_runc)
-                    .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string()))?;
+                let differences = differences(&diagrams, exact, as_runc)?;
                 found = difference_lines(&mut diagrams, &differences)?;
             }
             Err(failure) => refused = failure.message,
@@ -252,9 +251,7 @@ fn sum_up(
     };
     for (nr, _) in arch.syscalls() {
         let node = diagrams.select_call(root, arch, nr);
-        match standing(diagrams, node)
-            .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string()))?
-        {
+        match standing(diagrams, node)? {
             Standing::Always(action) if action.lets_through() => {
                 summary.allowed += 1;
                 summary.covered += u64::from(bitmap::covers(program, arch, nr));

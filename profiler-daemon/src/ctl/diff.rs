@@ -12,7 +12,7 @@ use super::{
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
     operand::load,
-    policy_wording::{answer, arguments, cases},
+    policy_wording::{answer, arguments, case_value, cases},
     printable::{printable, wrapped},
     profile_args::DiffArgs,
     table::WIDTH,
@@ -58,8 +58,7 @@ pub(super) async fn run(
     let ([before, after], [title, other]) = (roots.as_slice(), titles.as_slice()) else {
         return Ok(ExitStatus::Done);
     };
-    let found = differences(&diagrams, *before, *after)
-        .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string()))?;
+    let found = differences(&diagrams, *before, *after)?;
     let lines = lines(&mut diagrams, &found)?;
     match args.format {
         Format::Json => terminal.print_json(&lines.iter().map(Line::value).collect::<Vec<_>>())?,
@@ -95,13 +94,10 @@ pub(super) struct Line {
 
 /// A line for each name, and for each range of numbers without one.
 pub(super) fn lines(diagrams: &mut Diagrams, found: &[Difference]) -> Result<Vec<Line>, Failure> {
-    let undecided = |error: crate::seccomp::diagram::TooLarge| {
-        Failure::new(ExitStatus::BadInput, error.to_string())
-    };
     let mut lines = Vec::new();
     for one in found {
-        let before = standing(diagrams, one.before).map_err(undecided)?;
-        let after = standing(diagrams, one.after).map_err(undecided)?;
+        let before = standing(diagrams, one.before)?;
+        let after = standing(diagrams, one.after)?;
         for (arch, first, last) in parts(one) {
             lines.push(Line {
                 direction: one.direction,
@@ -236,10 +232,7 @@ impl Line {
 
     /// A number without the bit that marks it as x32's.
     fn bare(&self, nr: u32) -> u32 {
-        match self.arch {
-            Some(Arch::X32) => nr & !X32_BIT,
-            _ => nr,
-        }
+        self.arch.map_or(nr, |arch| arch.in_table(nr))
     }
 
     fn is_conditional(&self) -> bool {
@@ -251,15 +244,7 @@ impl Line {
     pub(super) fn value(&self) -> Value {
         let side = |standing: &Standing| match standing {
             Standing::Always(action) => Value::from(action.to_string()),
-            Standing::Conditional(list) => list
-                .iter()
-                .map(|case| {
-                    json!({
-                        "answer": case.action.to_string(),
-                        "when": case.when.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                    })
-                })
-                .collect(),
+            Standing::Conditional(list) => list.iter().map(case_value).collect(),
         };
         json!({
             "change": word(self.direction),

@@ -9,7 +9,7 @@ use super::{
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
     operand::load,
-    policy_wording::{answer, call_line, cases},
+    policy_wording::{answer, call_line, case_value, cases},
     printable::printable,
     profile_args::EvalArgs,
     terminal::Terminal,
@@ -18,7 +18,7 @@ use crate::{
     api::client::Client,
     seccomp::{
         action::Action,
-        arch::{Arch, X32_BIT},
+        arch::Arch,
         condition::number,
         diagram::{Diagrams, Node},
         facts::names,
@@ -70,8 +70,7 @@ fn verdict(
             let call = CallData::new(arch, nr, args);
             Ok(Standing::Always(diagrams.answer_to(node, &call)))
         }
-        None => standing(diagrams, node)
-            .map_err(|error| Failure::new(ExitStatus::BadInput, error.to_string())),
+        None => Ok(standing(diagrams, node)?),
     }
 }
 
@@ -116,11 +115,9 @@ fn value(
             cases
                 .iter()
                 .map(|case| {
-                    json!({
-                        "answer": case.action.to_string(),
-                        "when": case.when.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                        "example": case.witness,
-                    })
+                    let mut value = case_value(case);
+                    value["example"] = json!(case.witness);
+                    value
                 })
                 .collect(),
         ),
@@ -128,7 +125,7 @@ fn value(
     json!({
         "profile": title,
         "abi": arch.name(),
-        "nr": nr & !if arch == Arch::X32 { X32_BIT } else { 0 },
+        "nr": arch.in_table(nr),
         "name": arch.syscall(nr),
         "args": arguments,
         "answer": answer,
@@ -161,8 +158,7 @@ fn call(text: &str, native: Arch) -> Result<(Arch, u32), Failure> {
             ))
         })?;
         let arch = abi.unwrap_or(native);
-        let bit = if arch == Arch::X32 { X32_BIT } else { 0 };
-        return Ok((arch, nr | bit));
+        return Ok((arch, arch.seen_by_filters(nr)));
     }
     let found = |arch: Arch| arch.number(word).map(|nr| (arch, nr));
     let call = match abi {

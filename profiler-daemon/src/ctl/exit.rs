@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::api::client::ClientError;
+use crate::{api::client::ClientError, seccomp::diagram::TooLarge};
 
 /// The exit statuses; scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,5 +91,11 @@ impl From<ClientError> for Failure {
             ClientError::Bad(_) | ClientError::Ambiguous(_) => ExitStatus::BadInput,
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<TooLarge> for Failure {
+    fn from(error: TooLarge) -> Self {
+        Self::new(ExitStatus::BadInput, error.to_string())
     }
 }

@@ -1,13 +1,19 @@
-//! Calls, answers and cases of a policy in words for people.
+//! Calls, answers and cases of a policy in words for people, and a case as JSON.
 //!
 //! Pure: nothing here asks or prints.
 
 use std::fmt::Write as _;
 
+use serde_json::{Value, json};
+
 use super::{printable::wrapped, table::WIDTH, wording};
 use crate::{
     profile::observation::RefusedWith,
-    seccomp::{action::Action, arch::Arch, summary::Case},
+    seccomp::{
+        action::Action,
+        arch::Arch,
+        summary::{Case, number},
+    },
 };
 
 /// An answer: `allow`, `errno EPERM`, `kill process`.
@@ -38,7 +44,7 @@ pub(super) fn call_line(arch: Arch, nr: u32, args: Option<[u64; 6]>) -> String {
 /// Arguments as C writes them, without zeros at the end.
 pub(super) fn arguments(args: [u64; 6]) -> String {
     let last = args.iter().rposition(|arg| *arg != 0).unwrap_or(0);
-    let shown: Vec<String> = args.iter().take(last + 1).map(|arg| value(*arg)).collect();
+    let shown: Vec<String> = args.iter().take(last + 1).map(|arg| number(*arg)).collect();
     shown.join(", ")
 }
 
@@ -54,13 +60,12 @@ fn name(arch: Arch, nr: u32) -> String {
     }
 }
 
-/// Small numbers as people count, others as bits.
-fn value(number: u64) -> String {
-    if number < 4096 {
-        number.to_string()
-    } else {
-        format!("{number:#x}")
-    }
+/// A case with stable keys.
+pub(super) fn case_value(case: &Case) -> Value {
+    json!({
+        "answer": case.action.to_string(),
+        "when": case.when.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
 }
 
 /// A line a case: `allow if a0 <= 39`.

@@ -46,6 +46,12 @@ impl Abi {
         }
     }
 
+    /// The ABI of a name in messages and JSON.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|abi| abi.name() == name)
+    }
+
     /// Its name in a seccomp profile's `architectures`.
     #[must_use]
     pub const fn scmp(self) -> &'static str {

@@ -147,13 +147,7 @@ pub fn display_name(call: Call) -> String {
 #[must_use]
 pub fn find(text: &str) -> Vec<Call> {
     let (abis, wanted) = match text.split_once(':') {
-        Some((abi, rest)) => (
-            Abi::ALL
-                .into_iter()
-                .filter(|known| known.name() == abi)
-                .collect(),
-            rest,
-        ),
+        Some((abi, rest)) => (Abi::named(abi).into_iter().collect(), rest),
         None => (Abi::ALL.to_vec(), text),
     };
     let digits = wanted.strip_prefix('#').unwrap_or(wanted);

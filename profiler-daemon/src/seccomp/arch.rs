@@ -100,6 +100,15 @@ impl Arch {
         }
     }
 
+    /// A number as a filter sees it, as the architecture's table has it.
+    #[must_use]
+    pub const fn in_table(self, nr: u32) -> u32 {
+        match self {
+            Self::X32 => nr & !X32_BIT,
+            _ => nr,
+        }
+    }
+
     /// The name of a number as a filter sees it.
     #[must_use]
     pub fn syscall(self, nr: u32) -> Option<&'static str> {

@@ -178,12 +178,6 @@ impl Diagrams {
         }
     }
 
-    /// How many questions are held, for measurements.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.questions.len()
-    }
-
     fn question(&self, node: Node) -> Option<Question> {
         if node.is_end() {
             None

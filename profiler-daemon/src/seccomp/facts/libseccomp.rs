@@ -145,6 +145,15 @@ const IPC: [(&str, u8); 12] = [
     ("shmctl", 24),
 ];
 
+/// Names that the library has beside those of the tables of [`Arch`].
+pub(super) fn names_without_table() -> impl Iterator<Item = &'static str> {
+    let younger = YOUNGER.into_iter().map(|(name, _)| name);
+    ELSEWHERE
+        .split_whitespace()
+        .chain(younger)
+        .chain(SOCKETCALL)
+}
+
 fn has(names: &str, name: &str) -> bool {
     names.split_whitespace().any(|known| known == name)
 }

@@ -1,46 +1,22 @@
 //! Which names of system calls there are, on any architecture.
 //!
 //! The tables of `arch` have the names of the architectures that are compiled for. A profile may
-//! name calls of others too: those are here, without numbers. Must not decide what a name means.
+//! name calls of others too, as libseccomp does. Must not decide what a name means.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use super::spelling::{choice, nearest};
+use super::{
+    libseccomp,
+    spelling::{choice, nearest},
+};
 use crate::seccomp::arch::Arch;
 
-/// Names of libseccomp 2.6.1 that no table of `arch` has. Sorted.
-const ELSEWHERE: [&str; 33] = [
-    "atomic_barrier",
-    "atomic_cmpxchg_32",
+/// Names of 32-bit ARM's own, which have no number of the usual kind.
+const ARM_OWN: [&str; 6] = [
     "breakpoint",
-    "cachectl",
     "cacheflush",
     "get_tls",
-    "getpagesize",
-    "listns",
-    "multiplexer",
-    "recv",
-    "riscv_flush_icache",
-    "riscv_hwprobe",
-    "rseq_slice_yield",
-    "rtas",
-    "s390_guarded_storage",
-    "s390_pci_mmio_read",
-    "s390_pci_mmio_write",
-    "s390_runtime_instr",
-    "s390_sthyi",
-    "send",
     "set_tls",
-    "spu_create",
-    "spu_run",
-    "subpage_prot",
-    "swapcontext",
-    "switch_endian",
-    "sync_file_range2",
-    "sys_debug_setcontext",
-    "syscall",
-    "sysmips",
-    "timerfd",
     "usr26",
     "usr32",
 ];
@@ -50,7 +26,8 @@ static ALL: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
         .into_iter()
         .flat_map(Arch::syscalls)
         .map(|(_, name)| name)
-        .chain(ELSEWHERE)
+        .chain(libseccomp::names_without_table())
+        .chain(ARM_OWN)
         .collect()
 });
 
@@ -87,7 +64,7 @@ pub fn is_well_formed(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ELSEWHERE, is_known, is_well_formed, suggestion};
+    use super::{ARM_OWN, is_known, is_well_formed, suggestion};
 
     #[test]
     fn what_could_be_a_name() {
@@ -105,7 +82,7 @@ mod tests {
         assert!(!is_known("fstatat"), "that is the C library's");
         assert!(!is_known("opennat"));
         assert!(!is_known(""));
-        assert!(ELSEWHERE.is_sorted());
+        assert!(ARM_OWN.is_sorted());
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn diagram(diagrams: &mut Diagrams, policy: &Policy) -> Result<Node, TooLarg
 }
 
 /// The rules of each name, in order.
-pub(super) fn by_name(policy: &Policy) -> HashMap<&str, Vec<&Rule>> {
+fn by_name(policy: &Policy) -> HashMap<&str, Vec<&Rule>> {
     let mut rules: HashMap<&str, Vec<&Rule>> = HashMap::new();
     for rule in &policy.rules {
         for name in &rule.names {

@@ -114,7 +114,8 @@ fn subject(block: Block) -> String {
 }
 
 /// Small numbers as people count, others as bits.
-fn number(value: u64) -> String {
+#[must_use]
+pub fn number(value: u64) -> String {
     if value < 4096 {
         value.to_string()
     } else {

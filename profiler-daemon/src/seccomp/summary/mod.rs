@@ -7,7 +7,7 @@ mod clause;
 
 use rustc_hash::FxHashMap;
 
-pub use clause::Clause;
+pub use clause::{Clause, number};
 
 use crate::seccomp::{
     action::Action,
@@ -64,27 +64,6 @@ pub struct Section {
     pub last_audit: u32,
     /// By number, in order, without a gap.
     pub ranges: Vec<Range>,
-}
-
-impl Section {
-    /// The architectures of the audit number; none for those that no table here has.
-    #[must_use]
-    pub fn arches(&self) -> Vec<Arch> {
-        if self.first_audit != self.last_audit {
-            return Vec::new();
-        }
-        Arch::ALL
-            .into_iter()
-            .filter(|arch| arch.audit() == self.first_audit)
-            .collect()
-    }
-
-    /// The range of a number.
-    #[must_use]
-    pub fn range_of(&self, nr: u32) -> Option<&Range> {
-        let after = self.ranges.partition_point(|range| range.first <= nr);
-        self.ranges.get(after.checked_sub(1)?)
-    }
 }
 
 /// The sections of a whole filter, by audit number, without a gap.
