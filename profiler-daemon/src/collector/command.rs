@@ -2,8 +2,11 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::api::protocol::{
-    Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+use crate::{
+    api::protocol::{
+        Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+    },
+    profile::compose::Options,
 };
 
 /// An answer, or why there is none.
@@ -42,8 +45,8 @@ pub enum Command {
     Export {
         /// Name, id or id prefix.
         container: String,
-        /// Allow what was refused so far.
-        include_refused: bool,
+        /// What the profile is to hold.
+        options: Options,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },
@@ -58,8 +61,8 @@ pub enum Command {
     ExportImage {
         /// Reference or id.
         image: String,
-        /// Allow what was refused so far.
-        include_refused: bool,
+        /// What the profile is to hold.
+        options: Options,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },
