@@ -5,16 +5,13 @@
 //! said. Must not decide what a profile holds.
 
 pub mod danger;
-pub mod deciding;
 
 use crate::{
     profile::call::{Call, CallSet},
     seccomp::{
         action::Action,
-        arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
-        filter::evaluate::passes_every_filter,
-        summary::{Case, Standing, standing},
+        summary::{Case, Standing, standing_of_call},
     },
 };
 
@@ -85,7 +82,7 @@ pub fn compare(
     let mut comparison = Comparison::default();
     for call in made | named {
         let used = made.contains(&call);
-        match standing_of(diagrams, filter, call)? {
+        match standing_of_call(diagrams, filter, call)? {
             Standing::Always(action) if action.lets_through() && used => {
                 comparison.used.push(call);
             }
@@ -132,16 +129,6 @@ pub fn foresee(
         may_break,
         open: unused,
     })
-}
-
-fn standing_of(diagrams: &mut Diagrams, filter: Node, call: Call) -> Result<Standing, TooLarge> {
-    let arch = Arch::from(call.abi);
-    let nr = arch.seen_by_filters(call.nr);
-    if passes_every_filter(arch, nr) {
-        return Ok(Standing::Always(Action::Allow));
-    }
-    let node = diagrams.select_call(filter, arch, nr);
-    standing(diagrams, node)
 }
 
 impl Unused {

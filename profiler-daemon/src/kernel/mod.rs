@@ -1,6 +1,7 @@
 //! The kernel side: loads the programs, reads the maps, pumps the ring. The only room that knows aya.
 
 mod arguments;
+mod attach;
 mod btf;
 mod classic;
 mod clock;
@@ -8,12 +9,14 @@ mod decode;
 mod detach;
 mod error;
 pub mod in_flight;
+mod layout;
 mod live;
 mod load;
 mod memory;
 mod object;
 mod offsets;
 mod pins;
+mod plan;
 mod pod;
 mod programs;
 mod pump;
