@@ -47,6 +47,11 @@ impl Collector {
             Command::Filters { container, reply } => {
                 let _ = reply.send(self.filters(&container));
             }
+            Command::Evidence {
+                container,
+                ptrace,
+                reply,
+            } => self.evidence(&container, ptrace, reply),
             Command::ExportImage {
                 image,
                 include_refused,
@@ -60,12 +65,12 @@ impl Collector {
         }
     }
 
-    fn observed(&mut self, id: &str) -> Option<Observation> {
+    pub(super) fn observed(&mut self, id: &str) -> Option<Observation> {
         let container = self.containers.get(id)?;
         container.observation(self.source.as_mut(), &self.executables)
     }
 
-    fn judged(&self, id: &str, observation: Option<&Observation>) -> Completeness {
+    pub(super) fn judged(&self, id: &str, observation: Option<&Observation>) -> Completeness {
         let container = self.containers.get(id);
         let facts = Facts {
             lost_calls: container.map_or(0, |known| known.lost_calls(self.lost_calls())),
@@ -205,7 +210,7 @@ impl Collector {
     }
 
     /// A filter's instructions: kept, or still in the kernel's table.
-    fn filter(&mut self, hash: &str) -> Option<Vec<(u16, u8, u8, u32)>> {
+    pub(super) fn filter(&mut self, hash: &str) -> Option<Vec<(u16, u8, u8, u32)>> {
         let words = self.keep.filter(hash).or_else(|| {
             let hash = u64::from_str_radix(hash, 16).ok()?;
             self.source.filter(hash).ok()?

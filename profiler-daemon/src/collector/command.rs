@@ -2,8 +2,11 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::api::protocol::{
-    Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+use crate::{
+    api::protocol::{
+        Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+    },
+    audit::evidence::Evidence,
 };
 
 /// An answer, or why there is none.
@@ -53,6 +56,15 @@ pub enum Command {
         container: String,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Vec<InstalledFilter>>>,
+    },
+    /// Everything about one container, for an audit.
+    Evidence {
+        /// Name, id or id prefix.
+        container: String,
+        /// Read its filters by ptrace, which stops its first process for a moment.
+        ptrace: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Evidence>>,
     },
     /// The profile of all containers of an image.
     ExportImage {

@@ -8,6 +8,7 @@ mod answers;
 pub mod command;
 mod container;
 mod engine;
+mod evidence;
 pub mod executables;
 mod kernel_news;
 pub mod observed;
@@ -16,7 +17,10 @@ mod reconcile;
 mod reference;
 mod status;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +29,7 @@ use self::{
     command::Command,
     container::Container,
     executables::Executables,
-    ports::{Home, Keep, Places},
+    ports::{Home, Keep, Places, Processes},
 };
 use crate::{
     api::protocol::Event,
@@ -68,6 +72,8 @@ pub struct Parts {
     pub source: Box<dyn Source>,
     /// Where cgroups are.
     pub places: Box<dyn Places>,
+    /// What running processes tell.
+    pub processes: Arc<dyn Processes>,
     /// What must outlive them.
     pub keep: Box<dyn Keep>,
     /// Docker is not asked at all.
@@ -86,6 +92,7 @@ enum EngineState {
 pub struct Collector {
     source: Box<dyn Source>,
     places: Box<dyn Places>,
+    processes: Arc<dyn Processes>,
     keep: Box<dyn Keep>,
     containers: BTreeMap<String, Container>,
     owners: HashMap<u64, Owner>,
@@ -109,6 +116,7 @@ impl Collector {
         let Parts {
             source,
             places,
+            processes,
             mut keep,
             engine_off,
         } = parts;
@@ -117,6 +125,7 @@ impl Collector {
             started_ms: places.now_ms(),
             source,
             places,
+            processes,
             keep,
             containers: BTreeMap::new(),
             owners: HashMap::new(),

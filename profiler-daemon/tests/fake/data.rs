@@ -30,6 +30,7 @@ fn identity(id: &str, name: &str, reference: &str) -> Identity {
         runtime: Some(Runtime {
             name: "runc".to_owned(),
             version: Some("1.1.5".to_owned()),
+            libseccomp: Some("2.5.4".to_owned()),
         }),
         no_new_privileges: Some(false),
         unconfined: Some(false),

@@ -1,0 +1,1 @@
+//! Evidence of small containers, and what comes of it.
