@@ -63,7 +63,7 @@ int main(void) {
 }
 "#;
 
-/// Counts in a file of its own memory how often a wait that is not to end does so all the same.
+/// Waits again and again, and tells now and then that it did, and each time that it could not.
 const WAITS: &str = r#"
 #include <errno.h>
 #include <stdio.h>
