@@ -270,7 +270,9 @@ fn untold(evidence: &Evidence) -> Decided {
 /// Hashes of the filters that the runtime installed, the oldest first.
 #[must_use]
 pub fn of_the_runtime(observation: &Observation) -> Vec<String> {
-    observation.filters.iter().take(1).cloned().collect()
+    let own = &observation.runtime_filters;
+    let all = observation.filters.iter();
+    all.filter(|hash| own.contains(*hash)).cloned().collect()
 }
 
 /// Filters that programs in the container installed, the newest first.

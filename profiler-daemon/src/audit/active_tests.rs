@@ -33,6 +33,7 @@ fn evidence(filters: &[&str], copies: &[&str]) -> Evidence {
         asked: None,
         observation: Observation {
             filters: filters.iter().map(|&hash| hash.to_owned()).collect(),
+            runtime_filters: ["own".to_owned()].into(),
             start_seen: true,
             program_started: true,
             ..Observation::default()

@@ -6,6 +6,7 @@
 
 pub mod active;
 pub mod danger;
+pub mod deciding;
 pub mod evidence;
 pub mod loader;
 

@@ -7,6 +7,7 @@ use crate::{
         Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
     },
     audit::evidence::Evidence,
+    profile::compose::Options,
 };
 
 /// An answer, or why there is none.
@@ -45,8 +46,8 @@ pub enum Command {
     Export {
         /// Name, id or id prefix.
         container: String,
-        /// Allow what was refused so far.
-        include_refused: bool,
+        /// What the profile is to hold.
+        options: Options,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },
@@ -70,8 +71,8 @@ pub enum Command {
     ExportImage {
         /// Reference or id.
         image: String,
-        /// Allow what was refused so far.
-        include_refused: bool,
+        /// What the profile is to hold.
+        options: Options,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },

@@ -10,6 +10,7 @@ mod container;
 mod engine;
 mod evidence;
 pub mod executables;
+mod filters;
 mod kernel_news;
 pub mod observed;
 pub mod ports;
@@ -18,7 +19,7 @@ mod reference;
 mod status;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -97,6 +98,8 @@ pub struct Collector {
     containers: BTreeMap<String, Container>,
     owners: HashMap<u64, Owner>,
     executables: Executables,
+    /// Hashes of filters of which it is known which arguments they look at.
+    judged: BTreeSet<u64>,
     learned: LearnedBaseline,
     engine: EngineState,
     events: broadcast::Sender<Event>,
@@ -130,6 +133,7 @@ impl Collector {
             containers: BTreeMap::new(),
             owners: HashMap::new(),
             executables: Executables::default(),
+            judged: BTreeSet::new(),
             engine: if engine_off {
                 EngineState::Off
             } else {

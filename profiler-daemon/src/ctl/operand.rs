@@ -17,6 +17,7 @@ use super::{
 use crate::{
     api::client::{Client, ClientError},
     audit::active::{Active, ActiveError, stacked},
+    profile::compose::Options,
     seccomp::{
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
@@ -216,8 +217,8 @@ fn bytes(name: &str) -> Result<(String, Vec<u8>), Failure> {
 /// What the daemon would export.
 async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, Failure> {
     let export = match name.strip_prefix("image:") {
-        Some(image) => client.export_image(image, false).await,
-        None => client.export(name, false).await,
+        Some(image) => client.export_image(image, Options::default()).await,
+        None => client.export(name, Options::default()).await,
     };
     let export = match export {
         Ok(export) => export,

@@ -16,14 +16,14 @@ use profiler_daemon::{
 use super::data;
 
 pub(super) fn web(now: u64) -> Evidence {
-    evidence(data::web(now), data::filters_web())
+    evidence(data::web(now), data::filters_web(), "00000000000000bb")
 }
 
 pub(super) fn job(now: u64) -> Evidence {
-    evidence(data::job(now), data::filters_job())
+    evidence(data::job(now), data::filters_job(), "00000000000000aa")
 }
 
-fn evidence(detail: Detail, filters: Vec<InstalledFilter>) -> Evidence {
+fn evidence(detail: Detail, filters: Vec<InstalledFilter>, own: &str) -> Evidence {
     let call = |abi: &str, nr| Call::new(Abi::named(abi).unwrap(), nr);
     let observed: CallSet = detail
         .calls
@@ -41,6 +41,7 @@ fn evidence(detail: Detail, filters: Vec<InstalledFilter>) -> Evidence {
         sightings,
         refusals: detail.refusals,
         filters: filters.iter().map(|filter| filter.hash.clone()).collect(),
+        runtime_filters: [own.to_owned()].into(),
         start_seen: detail.start_seen,
         program_started: true,
         ..Observation::default()
