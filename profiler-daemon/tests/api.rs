@@ -310,6 +310,7 @@ fn installed_filters_are_handed_out_as_the_kernel_got_them() {
     assert_eq!(
         list,
         serde_json::json!([
+            {"hash": "00000000000000bb", "instructions": null},
             {
                 "hash": "00000000000000aa",
                 "instructions": [
@@ -318,8 +319,7 @@ fn installed_filters_are_handed_out_as_the_kernel_got_them() {
                     [0x06, 0, 0, 0x0005_0001],
                     [0x06, 0, 0, 0x7fff_0000]
                 ]
-            },
-            {"hash": "00000000000000bb", "instructions": null}
+            }
         ])
     );
     let client = Client::new(&fake.socket);
@@ -328,7 +328,7 @@ fn installed_filters_are_handed_out_as_the_kernel_got_them() {
         .iter()
         .map(|filter| filter.instructions.as_ref().map(Vec::len))
         .collect();
-    assert_eq!(lengths, [Some(4), None]);
+    assert_eq!(lengths, [None, Some(4)]);
 
     let missing = fake.runtime.block_on(client.filters("nope"));
     assert!(matches!(missing, Err(ClientError::NotFound(_))));

@@ -21,7 +21,7 @@ use tokio::net::UnixStream;
 use super::protocol::{
     Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
 };
-use crate::profile::compose::Options;
+use crate::{audit::active::Active, profile::compose::Options};
 
 /// How long a connection may take to open.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -131,6 +131,18 @@ impl Client {
         let container = segment("container", container)?;
         self.get(&format!("/v1/containers/{container}/filters"))
             .await
+    }
+
+    /// The filter in force for one container; with `ptrace`, as the kernel has it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn active(&self, container: &str, ptrace: bool) -> Result<Active, ClientError> {
+        let container = segment("container", container)?;
+        self.get(&format!(
+            "/v1/containers/{container}/active?ptrace={ptrace}"
+        ))
+        .await
     }
 
     /// The profile of all containers of an image, by reference or id.

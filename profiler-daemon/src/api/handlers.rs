@@ -23,7 +23,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{ErrorBody, Event};
+use super::{
+    audit,
+    protocol::{ErrorBody, Event},
+};
 use crate::{
     collector::command::{Answer, Command, CommandSender},
     profile::compose::Options,
@@ -50,6 +53,7 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/v1/containers/{container}/calls/{call}", get(explain))
         .route("/v1/containers/{container}/profile", get(export))
         .route("/v1/containers/{container}/filters", get(filters))
+        .route("/v1/containers/{container}/active", get(audit::active))
         .route("/v1/images/{image}/profile", get(export_image))
         .route("/v1/watch", get(watch))
         .fallback(unknown_path)
@@ -73,7 +77,7 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
-    fn internal(message: &str) -> Self {
+    pub(super) fn internal(message: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 }
@@ -115,7 +119,7 @@ type Reply<T> = Result<Json<T>, Refusal>;
 
 impl Desk {
     /// Sends a command and waits for what comes back.
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, Refusal> {

@@ -8,6 +8,7 @@
 //! | `GET /v1/containers/{C}/calls/{SYSCALL}` | `[Explanation]` |
 //! | `GET /v1/containers/{C}/profile?include_refused=bool&args=bool` | [`Export`] |
 //! | `GET /v1/containers/{C}/filters` | `[InstalledFilter]`, the oldest first |
+//! | `GET /v1/containers/{C}/active?ptrace=bool` | [`Active`](crate::audit::active::Active) |
 //! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool` | [`Export`], of all its containers (REF percent-encoded) |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
 //!

@@ -4,7 +4,10 @@
 //! calls without arguments, so of a call that the filter judges by arguments only that much is
 //! said. Must not decide what a profile holds.
 
+pub mod active;
 pub mod danger;
+pub mod evidence;
+pub mod loader;
 
 use crate::{
     profile::call::{Call, CallSet},

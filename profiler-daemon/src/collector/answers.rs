@@ -47,6 +47,11 @@ impl Collector {
             Command::Filters { container, reply } => {
                 let _ = reply.send(self.filters(&container));
             }
+            Command::Evidence {
+                container,
+                ptrace,
+                reply,
+            } => self.evidence(&container, ptrace, reply),
             Command::ExportImage {
                 image,
                 options,
@@ -65,7 +70,7 @@ impl Collector {
         container.observation(self.source.as_mut(), &self.executables)
     }
 
-    fn judged(&self, id: &str, observation: Option<&Observation>) -> Completeness {
+    pub(super) fn judged(&self, id: &str, observation: Option<&Observation>) -> Completeness {
         let container = self.containers.get(id);
         let facts = Facts {
             lost_calls: container.map_or(0, |known| known.lost_calls(self.lost_calls())),

@@ -6,6 +6,7 @@ use crate::{
     api::protocol::{
         Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
     },
+    audit::evidence::Evidence,
     profile::compose::Options,
 };
 
@@ -56,6 +57,15 @@ pub enum Command {
         container: String,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Vec<InstalledFilter>>>,
+    },
+    /// Everything about one container, for an audit.
+    Evidence {
+        /// Name, id or id prefix.
+        container: String,
+        /// Read its filters by ptrace, which stops its first process for a moment.
+        ptrace: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Evidence>>,
     },
     /// The profile of all containers of an image.
     ExportImage {

@@ -85,7 +85,7 @@ impl Collector {
     }
 
     /// A filter's instructions: kept, or still in the kernel's table.
-    fn filter(&mut self, hash: &str) -> Option<Vec<(u16, u8, u8, u32)>> {
+    pub(super) fn filter(&mut self, hash: &str) -> Option<Vec<(u16, u8, u8, u32)>> {
         let words = self.keep.filter(hash).or_else(|| {
             let hash = u64::from_str_radix(hash, 16).ok()?;
             self.source.filter(hash).ok()?

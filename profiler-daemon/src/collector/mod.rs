@@ -8,6 +8,7 @@ mod answers;
 pub mod command;
 mod container;
 mod engine;
+mod evidence;
 pub mod executables;
 mod filters;
 mod kernel_news;
@@ -17,7 +18,10 @@ mod reconcile;
 mod reference;
 mod status;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +30,7 @@ use self::{
     command::Command,
     container::Container,
     executables::Executables,
-    ports::{Home, Keep, Places},
+    ports::{Home, Keep, Places, Processes},
 };
 use crate::{
     api::protocol::Event,
@@ -69,6 +73,8 @@ pub struct Parts {
     pub source: Box<dyn Source>,
     /// Where cgroups are.
     pub places: Box<dyn Places>,
+    /// What running processes tell.
+    pub processes: Arc<dyn Processes>,
     /// What must outlive them.
     pub keep: Box<dyn Keep>,
     /// Docker is not asked at all.
@@ -87,6 +93,7 @@ enum EngineState {
 pub struct Collector {
     source: Box<dyn Source>,
     places: Box<dyn Places>,
+    processes: Arc<dyn Processes>,
     keep: Box<dyn Keep>,
     containers: BTreeMap<String, Container>,
     owners: HashMap<u64, Owner>,
@@ -112,6 +119,7 @@ impl Collector {
         let Parts {
             source,
             places,
+            processes,
             mut keep,
             engine_off,
         } = parts;
@@ -120,6 +128,7 @@ impl Collector {
             started_ms: places.now_ms(),
             source,
             places,
+            processes,
             keep,
             containers: BTreeMap::new(),
             owners: HashMap::new(),

@@ -1,5 +1,6 @@
 //! A daemon without a kernel: the real server, over a collector that answers from `data`.
 
+mod audited;
 mod data;
 
 use std::{
@@ -172,6 +173,13 @@ async fn answer(
             Command::Filters { container, reply } => drop(match container.as_str() {
                 "web" => reply.send(Ok(data::filters_web())),
                 "job" => reply.send(Ok(data::filters_job())),
+                other => reply.send(missing(other)),
+            }),
+            Command::Evidence {
+                container, reply, ..
+            } => drop(match container.as_str() {
+                "web" => reply.send(Ok(audited::web(now_ms))),
+                "job" => reply.send(Ok(audited::job(now_ms))),
                 other => reply.send(missing(other)),
             }),
             Command::ExportImage {
