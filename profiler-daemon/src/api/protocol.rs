@@ -62,6 +62,9 @@ pub struct Status {
     pub started_ms: u64,
     /// Counting of calls and errors is on.
     pub counting: bool,
+    /// Values of arguments are recorded.
+    #[serde(default)]
+    pub arguments: bool,
     /// Cgroups that hold a slot now.
     pub cgroups: u64,
     /// Slots in all.

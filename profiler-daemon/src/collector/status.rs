@@ -56,6 +56,7 @@ impl Collector {
             recording_since_ms: facts.since_ms,
             started_ms: self.started_ms,
             counting: facts.counting,
+            arguments: facts.arguments,
             cgroups,
             cgroups_limit: facts.limit,
             containers: self.containers.len() as u64,
