@@ -9,3 +9,4 @@ mod handlers;
 pub mod listen;
 pub mod protocol;
 pub mod server;
+mod shadows;

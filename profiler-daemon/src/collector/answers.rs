@@ -54,13 +54,14 @@ impl Collector {
             } => {
                 let _ = reply.send(self.export_image(&image, Options { include_refused }));
             }
+            Command::Shadow(command) => self.answer_shadow(command),
             Command::Watch { reply } => {
                 let _ = reply.send(self.events.subscribe());
             }
         }
     }
 
-    fn observed(&mut self, id: &str) -> Option<Observation> {
+    pub(super) fn observed(&mut self, id: &str) -> Option<Observation> {
         let container = self.containers.get(id)?;
         container.observation(self.source.as_mut(), &self.executables)
     }
@@ -253,7 +254,7 @@ impl Collector {
         Ok(exported(&composed, completeness, names))
     }
 
-    fn name(&self, id: &str) -> String {
+    pub(super) fn name(&self, id: &str) -> String {
         self.containers.get(id).map_or_else(
             || id.to_owned(),
             |container| container.identity.display_name().to_owned(),
@@ -262,7 +263,7 @@ impl Collector {
 }
 
 /// `web`, `web:latest` and the image's id all name it.
-fn is_of_image(image: Option<&crate::profile::identity::Image>, wanted: &str) -> bool {
+pub(super) fn is_of_image(image: Option<&crate::profile::identity::Image>, wanted: &str) -> bool {
     let Some(image) = image else {
         return false;
     };

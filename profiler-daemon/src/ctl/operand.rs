@@ -29,6 +29,7 @@ use crate::{
             read, recognise,
         },
         filter::{
+            compile::compile,
             program::{Instruction, Program},
             symbolic,
         },
@@ -343,6 +344,27 @@ impl Operand {
             whole = diagrams.stack(one, whole).map_err(undecided)?;
         }
         Ok(whole)
+    }
+
+    /// Its meaning as programs for the kernel, the newest first: what is a program already goes as it
+    /// is, a document is compiled.
+    pub(super) fn programs(
+        &self,
+        circumstances: &Circumstances,
+        meaning: Meaning,
+    ) -> Result<Vec<Program>, Failure> {
+        match &self.subject {
+            Subject::Filters(programs) => Ok(programs.clone()),
+            Subject::Document(Document::Program(program)) => Ok(vec![program.clone()]),
+            Subject::Unconfined => Ok(Vec::new()),
+            Subject::Document(_) => {
+                let mut diagrams = Diagrams::new();
+                let root = self.diagram(&mut diagrams, circumstances, meaning)?;
+                let program =
+                    compile(&diagrams, root).map_err(|error| self.bad(&error.to_string()))?;
+                Ok(vec![program])
+            }
+        }
     }
 
     fn bad(&self, message: &str) -> Failure {

@@ -268,11 +268,14 @@ pub struct DiffArgs {
 /// `audit`
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// A container's name, id or id prefix
+    /// A container's name, id or id prefix; with --watch also image:REF
     pub container: String,
     /// A profile: what would it refuse of what the container does?
     #[arg(long, value_name = "P", long_help = OPERAND)]
     pub candidate: Option<String>,
+    /// Go on telling what the candidate would refuse, until Ctrl-C
+    #[arg(long, requires = "candidate")]
+    pub watch: bool,
     /// Which meaning of the candidate
     #[arg(long, value_enum, default_value = "exact")]
     pub meaning: MeaningName,

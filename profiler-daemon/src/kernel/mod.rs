@@ -1,5 +1,7 @@
 //! The kernel side: loads the programs, reads the maps, pumps the ring. The only room that knows aya.
 
+mod audit_log;
+mod audit_record;
 mod btf;
 mod classic;
 mod clock;
@@ -20,6 +22,7 @@ mod settings;
 mod slots;
 mod snapshot;
 
+pub use audit_log::AuditLog;
 pub use btf::BtfError;
 pub use error::KernelError;
 pub use live::Kernel;

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::profile::observation::{Observation, Refusal};
+use crate::profile::{
+    call::CallSet,
+    observation::{Observation, Refusal},
+};
 
 /// Everything recorded of one cgroup, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,4 +114,12 @@ pub trait Source: Send {
     /// # Errors
     /// The map cannot be written.
     fn forget_filter(&mut self, hash: u64) -> Result<(), SourceError>;
+    /// Asks to be told once more of the next occurrence of each of these calls in a cgroup, though
+    /// it was told of them before. A source that tells nothing by itself has nothing to do.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    fn tell_again(&mut self, _cgroup: u64, _calls: &CallSet) -> Result<(), SourceError> {
+        Ok(())
+    }
 }

@@ -1,6 +1,7 @@
 //! A daemon without a kernel: the real server, over a collector that answers from `data`.
 
 mod data;
+mod shadows;
 
 use std::{
     path::{Path, PathBuf},
@@ -185,6 +186,7 @@ async fn answer(
                     &format!("no container of image {other} was recorded"),
                 )),
             }),
+            Command::Shadow(command) => shadows::answer(command, &events, now_ms),
             Command::Watch { reply } => drop(reply.send(events.subscribe())),
         }
     }
