@@ -20,11 +20,19 @@ use std::{
 };
 
 use fake::{Fake, dead_socket};
-use profiler_daemon::api::{
-    client::{Client, ClientError},
-    listen::{ListenError, Socket},
-    protocol::{ErrorBody, Event, Health},
-    server::CONNECTION_LIMIT,
+use profiler_daemon::{
+    api::{
+        client::{Client, ClientError},
+        listen::{ListenError, Socket},
+        protocol::{ErrorBody, Event, Health},
+        server::CONNECTION_LIMIT,
+    },
+    profile::compose::Options,
+};
+
+const INCLUDING_REFUSED: Options = Options {
+    include_refused: true,
+    arguments: false,
 };
 
 /// Sends a request as it is; returns status and body.
@@ -165,7 +173,9 @@ fn names_travel_whole() {
         assert_eq!(client.list().await.unwrap().len(), 3);
         assert_eq!(client.show("3f2a").await.unwrap().sessions, 2);
         assert_eq!(client.show("shop web").await.unwrap().sessions, 2);
-        let profile = client.export_image("reg:5000/shop/nginx:1.27", true).await;
+        let profile = client
+            .export_image("reg:5000/shop/nginx:1.27", INCLUDING_REFUSED)
+            .await;
         assert_eq!(profile.unwrap().allowed, 4);
         for name in ["../status", "a/b", "a?b#c", "%2e%2e", ".."] {
             match client.show(name).await {

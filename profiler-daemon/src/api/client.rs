@@ -22,6 +22,7 @@ use super::protocol::{
     Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
     shadows::Attach,
 };
+use crate::profile::compose::Options;
 
 /// How long a connection may take to open.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -114,14 +115,11 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn export(
-        &self,
-        container: &str,
-        include_refused: bool,
-    ) -> Result<Export, ClientError> {
+    pub async fn export(&self, container: &str, options: Options) -> Result<Export, ClientError> {
         let container = segment("container", container)?;
         self.get(&format!(
-            "/v1/containers/{container}/profile?include_refused={include_refused}"
+            "/v1/containers/{container}/profile?{}",
+            query(options)
         ))
         .await
     }
@@ -140,16 +138,10 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn export_image(
-        &self,
-        image: &str,
-        include_refused: bool,
-    ) -> Result<Export, ClientError> {
+    pub async fn export_image(&self, image: &str, options: Options) -> Result<Export, ClientError> {
         let image = segment("image", image)?;
-        self.get(&format!(
-            "/v1/images/{image}/profile?include_refused={include_refused}"
-        ))
-        .await
+        self.get(&format!("/v1/images/{image}/profile?{}", query(options)))
+            .await
     }
 
     /// News from now on.
@@ -297,6 +289,14 @@ fn body(attach: &Attach) -> Result<Bytes, ClientError> {
     serde_json::to_vec(attach)
         .map(Bytes::from)
         .map_err(|error| ClientError::Bad(format!("the candidate cannot be written: {error}")))
+}
+
+/// The query that asks for a profile with these options.
+fn query(options: Options) -> String {
+    format!(
+        "include_refused={}&args={}",
+        options.include_refused, options.arguments
+    )
 }
 
 /// One segment of a path: all but unreserved characters percent-encoded.

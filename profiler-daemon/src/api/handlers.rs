@@ -27,7 +27,10 @@ use super::{
     protocol::{ErrorBody, Event},
     shadows,
 };
-use crate::collector::command::{Answer, Command, CommandSender};
+use crate::{
+    collector::command::{Answer, Command, CommandSender},
+    profile::compose::Options,
+};
 
 /// How long the collector may take over one answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -153,6 +156,17 @@ impl Desk {
 struct ExportQuery {
     #[serde(default)]
     include_refused: bool,
+    #[serde(default)]
+    args: bool,
+}
+
+impl From<ExportQuery> for Options {
+    fn from(query: ExportQuery) -> Self {
+        Self {
+            include_refused: query.include_refused,
+            arguments: query.args,
+        }
+    }
 }
 
 async fn status(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
@@ -190,10 +204,10 @@ async fn export(
     container: Result<Path<String>, PathRejection>,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let (Path(container), Query(ExportQuery { include_refused })) = (container?, query?);
+    let (Path(container), Query(query)) = (container?, query?);
     desk.look_up(|reply| Command::Export {
         container,
-        include_refused,
+        options: query.into(),
         reply,
     })
     .await
@@ -213,10 +227,10 @@ async fn export_image(
     image: Result<Path<String>, PathRejection>,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let (Path(image), Query(ExportQuery { include_refused })) = (image?, query?);
+    let (Path(image), Query(query)) = (image?, query?);
     desk.look_up(|reply| Command::ExportImage {
         image,
-        include_refused,
+        options: query.into(),
         reply,
     })
     .await

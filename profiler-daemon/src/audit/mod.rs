@@ -5,6 +5,7 @@
 //! said. Must not decide what a profile holds.
 
 pub mod danger;
+pub mod deciding;
 pub mod shadow;
 
 use crate::{

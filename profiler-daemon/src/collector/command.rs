@@ -5,8 +5,11 @@ pub mod shadows;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use self::shadows::ShadowCommand;
-use crate::api::protocol::{
-    Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+use crate::{
+    api::protocol::{
+        Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+    },
+    profile::compose::Options,
 };
 
 /// An answer, or why there is none.
@@ -45,8 +48,8 @@ pub enum Command {
     Export {
         /// Name, id or id prefix.
         container: String,
-        /// Allow what was refused so far.
-        include_refused: bool,
+        /// What the profile is to hold.
+        options: Options,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },
@@ -61,8 +64,8 @@ pub enum Command {
     ExportImage {
         /// Reference or id.
         image: String,
-        /// Allow what was refused so far.
-        include_refused: bool,
+        /// What the profile is to hold.
+        options: Options,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },

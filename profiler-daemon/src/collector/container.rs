@@ -145,6 +145,7 @@ impl Container {
             None if self.in_flight.is_empty() => return None,
             None => Observation::default(),
         };
+        whole.arguments.forget(&self.in_flight);
         whole.observed.extend(&self.in_flight);
         whole.in_flight.extend(&self.in_flight);
         whole.sightings = self

@@ -9,6 +9,7 @@ pub mod command;
 mod container;
 mod engine;
 pub mod executables;
+mod filters;
 mod kernel_news;
 mod logged;
 pub mod observed;
@@ -20,7 +21,7 @@ mod shadow;
 mod shadowing;
 mod status;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -103,6 +104,8 @@ pub struct Collector {
     containers: BTreeMap<String, Container>,
     owners: HashMap<u64, Owner>,
     executables: Executables,
+    /// Hashes of filters of which it is known which arguments they look at.
+    judged: BTreeSet<u64>,
     learned: LearnedBaseline,
     engine: EngineState,
     events: broadcast::Sender<Event>,
@@ -140,6 +143,7 @@ impl Collector {
             containers: BTreeMap::new(),
             owners: HashMap::new(),
             executables: Executables::default(),
+            judged: BTreeSet::new(),
             engine: if engine_off {
                 EngineState::Off
             } else {

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     api::client::{Client, ClientError},
+    profile::compose::Options,
     seccomp::{
         action::Action,
         arch::Arch,
@@ -220,8 +221,8 @@ fn bytes(name: &str) -> Result<(String, Vec<u8>), Failure> {
 /// What the daemon would export.
 async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, Failure> {
     let export = match name.strip_prefix("image:") {
-        Some(image) => client.export_image(image, false).await,
-        None => client.export(name, false).await,
+        Some(image) => client.export_image(image, Options::default()).await,
+        None => client.export(name, Options::default()).await,
     };
     let export = match export {
         Ok(export) => export,

@@ -53,9 +53,9 @@ fn perform(args: &RecordArgs, terminal: &Terminal) -> Result<ExitStatus, Failure
         .enable_all()
         .build()
         .map_err(|error| Failure::new(ExitStatus::Executor, format!("cannot start: {error}")))?
-        .block_on(recorder::record(&args.command, stdout))
+        .block_on(recorder::record(&args.command, stdout, args.args))
         .map_err(|error| Failure::new(status_of(&error), error.to_string()))?;
-    let export = export(&recorded);
+    let export = export(&recorded, args.args);
     let title = args.command.first().map_or_else(String::new, |command| {
         command.to_string_lossy().into_owned()
     });
@@ -88,11 +88,14 @@ fn ended(recorded: &Recorded) -> ExitStatus {
     ExitStatus::Command(u8::try_from(code).unwrap_or(125))
 }
 
-fn export(recorded: &Recorded) -> Export {
+fn export(recorded: &Recorded, arguments: bool) -> Export {
     let composed = compose(&Inputs {
         observation: &recorded.observation,
         learned: &LearnedBaseline::default(),
-        options: Options::default(),
+        options: Options {
+            include_refused: false,
+            arguments,
+        },
     });
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -113,6 +116,7 @@ fn export(recorded: &Recorded) -> Export {
         observed: composed.counts.observed,
         baseline: composed.counts.baseline,
         refused_left_out: composed.counts.refused_left_out,
+        narrowed: composed.counts.narrowed,
         containers: Vec::new(),
     }
 }

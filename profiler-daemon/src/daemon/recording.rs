@@ -99,6 +99,7 @@ fn settings(config: &Config) -> Settings {
         max_cgroups: config.max_cgroups,
         ring_bytes: config.ring_bytes,
         counting: config.count,
+        arguments: config.args,
         only_cgroup: None,
     }
 }

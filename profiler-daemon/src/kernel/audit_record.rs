@@ -90,7 +90,9 @@ fn untrusted(text: &str) -> String {
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
         .collect();
     match bytes {
-        Some(bytes) if digits.len().is_multiple_of(2) => String::from_utf8_lossy(&bytes).into_owned(),
+        Some(bytes) if digits.len().is_multiple_of(2) => {
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
         _ => text.to_owned(),
     }
 }

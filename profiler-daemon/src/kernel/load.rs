@@ -1,6 +1,7 @@
 //! Puts the programs into the kernel, or finds that they are there already.
 
 use std::{
+    borrow::BorrowMut,
     fs,
     path::{Path, PathBuf},
 };
@@ -16,6 +17,7 @@ use aya::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    arguments::{self, Specs},
     error::KernelError,
     object, offsets,
     pins::{self, Pins},
@@ -142,7 +144,11 @@ impl Plan {
     fn hash(&self, settings: &Settings) -> String {
         let mut hasher = Sha256::new();
         hasher.update(self.object);
-        hasher.update([u8::from(settings.counting), settings.programs as u8]);
+        hasher.update([
+            u8::from(settings.counting),
+            u8::from(settings.arguments),
+            settings.programs as u8,
+        ]);
         hasher.update(settings.max_cgroups.to_le_bytes());
         hasher.update(settings.ring_bytes.to_le_bytes());
         for (name, value) in &self.constants {
@@ -192,16 +198,22 @@ impl Loaded {
         if let Some(pins) = &pins {
             if adopted {
                 check_layout(pins, &plan, settings)?;
-                make_room_for_counts(pins, settings)?;
+                make_room(pins, "COUNTS", settings.counting)?;
+                make_room(pins, "ARGUMENT_ROOM", settings.arguments)?;
+                make_room(pins, "ARGUMENTS", settings.arguments)?;
             }
             if plan.is_running(pins) {
-                return Ok(Self {
+                let mut running = Self {
                     hooks: plan.hooks,
                     ebpf: None,
                     pins: Some(pins.clone()),
                     shortcomings: plan.shortcomings,
                     adopted: true,
-                });
+                };
+                let mut specs = super::slots::typed(running.map(SPECS)?)?;
+                prepare_arguments(&mut specs, settings)?;
+                begin_arguments(&mut specs, settings)?;
+                return Ok(running);
             }
         }
         let mut ebpf = plan.load(settings, pins.as_ref()).inspect_err(|_| {
@@ -213,7 +225,9 @@ impl Loaded {
         if !adopted {
             super::slots::fill(&mut ebpf, settings.max_cgroups)?;
         }
+        prepare_arguments(&mut specs_of(&mut ebpf)?, settings)?;
         plan.attach(&mut ebpf, pins.as_ref())?;
+        begin_arguments(&mut specs_of(&mut ebpf)?, settings)?;
         Ok(Self {
             hooks: plan.hooks,
             ebpf: Some(ebpf),
@@ -241,6 +255,37 @@ impl Loaded {
                 reason: "the object has none".into(),
             })
     }
+}
+
+/// The map of what is recorded of arguments, which is there though they are not.
+const SPECS: &str = "ARGUMENT_SPECS";
+
+fn specs_of(ebpf: &mut Ebpf) -> Result<Specs<&mut MapData>, KernelError> {
+    let missing = || KernelError::Refused {
+        action: format!("take the map {SPECS}"),
+        reason: "the object has none".into(),
+    };
+    let map = ebpf.map_mut(SPECS).ok_or_else(missing)?;
+    Specs::try_from(map).map_err(|error| KernelError::refused(format!("use {SPECS}"), &error))
+}
+
+fn prepare_arguments<T: BorrowMut<MapData>>(
+    specs: &mut Specs<T>,
+    settings: &Settings,
+) -> Result<(), KernelError> {
+    arguments::prepare(specs, settings.arguments)
+        .map_err(|error| KernelError::refused("say which arguments are recorded", &error))
+}
+
+fn begin_arguments<T: BorrowMut<MapData>>(
+    specs: &mut Specs<T>,
+    settings: &Settings,
+) -> Result<(), KernelError> {
+    if !settings.arguments {
+        return Ok(());
+    }
+    arguments::begin(specs)
+        .map_err(|error| KernelError::refused("begin to record arguments", &error))
 }
 
 /// Pinned maps are used only if they are what this build would have made.
@@ -291,15 +336,16 @@ fn check_layout(pins: &Pins, plan: &Plan, settings: &Settings) -> Result<(), Ker
     Ok(())
 }
 
-/// Without counting, the table of counts has room for one. A daemon that counts makes a new one,
-/// and loses nothing by it: nobody counted.
-fn make_room_for_counts(pins: &Pins, settings: &Settings) -> Result<(), KernelError> {
-    let path = pins.map("COUNTS");
-    if !settings.counting || !path.exists() {
+/// A table that is not used has room for one. A daemon that uses it makes a new one, and loses
+/// nothing by it: nobody wrote to the old one.
+fn make_room(pins: &Pins, map: &str, used: bool) -> Result<(), KernelError> {
+    let path = pins.map(map);
+    if !used || !path.exists() {
         return Ok(());
     }
-    let refused =
-        |error: &dyn std::error::Error| KernelError::refused("make room for counts", error);
+    let refused = |error: &dyn std::error::Error| {
+        KernelError::refused(format!("make room in the table {map}"), error)
+    };
     let info = MapData::from_pin(&path)
         .and_then(|map| map.info())
         .map_err(|error| refused(&error))?;
@@ -320,6 +366,7 @@ impl Plan {
 
     fn load(&self, settings: &Settings, pins: Option<&Pins>) -> Result<Ebpf, KernelError> {
         let counting = u8::from(settings.counting);
+        let arguments = u8::from(settings.arguments);
         let only_cgroup = settings.only_cgroup.unwrap_or(0);
         let cpus = aya::util::nr_cpus().map_err(|(path, error)| KernelError::Refused {
             action: format!("count the CPUs from {path}"),
@@ -329,6 +376,7 @@ impl Plan {
         loader
             .allow_unsupported_maps()
             .override_global("COUNTING", &counting, true)
+            .override_global("RECORD_ARGUMENTS", &arguments, true)
             .override_global("ONLY_CGROUP", &only_cgroup, true)
             .map_max_entries("RECORDS", settings.max_cgroups)
             .map_max_entries("SLOTS", settings.max_cgroups)
@@ -337,6 +385,11 @@ impl Plan {
             .map_max_entries("FILTER_SCRATCH", cpus as u32);
         if !settings.counting {
             loader.map_max_entries("COUNTS", 1);
+        }
+        if !settings.arguments {
+            loader
+                .map_max_entries("ARGUMENT_ROOM", 1)
+                .map_max_entries("ARGUMENTS", 1);
         }
         for (name, value) in &self.constants {
             loader.override_global(name, value, true);

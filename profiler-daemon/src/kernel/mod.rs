@@ -1,5 +1,6 @@
 //! The kernel side: loads the programs, reads the maps, pumps the ring. The only room that knows aya.
 
+mod arguments;
 mod audit_log;
 mod audit_record;
 mod btf;
@@ -18,6 +19,7 @@ mod pins;
 mod pod;
 mod programs;
 mod pump;
+mod reported;
 mod settings;
 mod slots;
 mod snapshot;

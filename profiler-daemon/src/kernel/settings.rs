@@ -40,6 +40,8 @@ pub struct Settings {
     pub ring_bytes: u32,
     /// Count calls and errors.
     pub counting: bool,
+    /// Record values of arguments.
+    pub arguments: bool,
     /// Record one cgroup, which the programs are told of, and nothing else; the first
     /// execution in it is the program's, whatever the mount namespace.
     pub only_cgroup: Option<u64>,
@@ -54,6 +56,7 @@ impl Default for Settings {
             max_cgroups: 8192,
             ring_bytes: 1 << 20,
             counting: false,
+            arguments: false,
             only_cgroup: None,
         }
     }

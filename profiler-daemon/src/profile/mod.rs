@@ -3,6 +3,7 @@
 //! Pure: values in, values out. No files, no clock, no kernel.
 
 pub mod abi;
+pub mod arguments;
 pub mod baseline;
 pub mod call;
 pub mod completeness;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::profile::{
-    call::CallSet,
+    call::{Call, CallSet},
     observation::{Observation, Refusal},
 };
 
@@ -62,6 +62,8 @@ pub struct SourceFacts {
     pub hooks: &'static str,
     /// Counting is on.
     pub counting: bool,
+    /// Values of arguments are recorded.
+    pub arguments: bool,
     /// Cgroups it can hold at once.
     pub limit: u64,
     /// When the recording began.
@@ -99,6 +101,17 @@ pub trait Source: Send {
     /// # Errors
     /// The map cannot be written.
     fn release(&mut self, cgroup: u64) -> Result<(), SourceError>;
+    /// News of these calls comes once more when they are next made there.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    fn tell_again(&mut self, cgroup: u64, calls: &CallSet) -> Result<(), SourceError>;
+    /// The arguments of a call with these indices, three at most, are recorded from now on, if
+    /// arguments are recorded at all and no others of that call are.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    fn record_arguments(&mut self, call: Call, places: &[u8]) -> Result<(), SourceError>;
     /// What was lost, every cause, zeros too.
     ///
     /// # Errors
@@ -114,12 +127,4 @@ pub trait Source: Send {
     /// # Errors
     /// The map cannot be written.
     fn forget_filter(&mut self, hash: u64) -> Result<(), SourceError>;
-    /// Asks to be told once more of the next occurrence of each of these calls in a cgroup, though
-    /// it was told of them before. A source that tells nothing by itself has nothing to do.
-    ///
-    /// # Errors
-    /// The map cannot be written.
-    fn tell_again(&mut self, _cgroup: u64, _calls: &CallSet) -> Result<(), SourceError> {
-        Ok(())
-    }
 }

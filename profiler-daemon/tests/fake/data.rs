@@ -126,6 +126,7 @@ fn call(nr: u32, name: &str) -> Explanation {
         first: None,
         refusals: Vec::new(),
         tally: None,
+        arguments: None,
     }
 }
 
@@ -272,6 +273,7 @@ pub(crate) fn export_web(include_refused: bool) -> Export {
         observed: 2,
         baseline: 1,
         refused_left_out: u64::from(!include_refused),
+        narrowed: 0,
         containers: vec!["web".to_owned()],
     }
 }
@@ -288,6 +290,7 @@ pub(crate) fn export_job() -> Export {
         observed: 1,
         baseline: 1,
         refused_left_out: 0,
+        narrowed: 0,
         containers: vec!["job".to_owned()],
     }
 }
@@ -339,6 +342,7 @@ pub(crate) fn call_event(now: u64, name: &str, call: &str) -> Event {
         abi: "x86_64".to_owned(),
         call: call.to_owned(),
         refused,
+        count: u64::from(refused.is_some()),
         first: sighting(now, Some("/usr/sbin/nginx")),
     }
 }

@@ -163,10 +163,10 @@ async fn answer(
             }),
             Command::Export {
                 container,
-                include_refused,
+                options,
                 reply,
             } => drop(match container.as_str() {
-                "web" => reply.send(Ok(data::export_web(include_refused))),
+                "web" => reply.send(Ok(data::export_web(options.include_refused))),
                 "job" => reply.send(Ok(data::export_job())),
                 other => reply.send(missing(other)),
             }),
@@ -177,10 +177,12 @@ async fn answer(
             }),
             Command::ExportImage {
                 image,
-                include_refused,
+                options,
                 reply,
             } => drop(match image.as_str() {
-                "reg:5000/shop/nginx:1.27" => reply.send(Ok(data::export_web(include_refused))),
+                "reg:5000/shop/nginx:1.27" => {
+                    reply.send(Ok(data::export_web(options.include_refused)))
+                }
                 other => reply.send(error(
                     "not_found",
                     &format!("no container of image {other} was recorded"),
