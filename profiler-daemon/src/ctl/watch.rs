@@ -102,16 +102,14 @@ pub(super) fn line(event: &Event, terminal: Terminal) -> String {
             abi,
             call,
             refused,
+            count,
             first,
             ..
         } => {
             let by = first.exe.as_deref().unwrap_or(&first.comm);
             let outcome = match refused {
                 None => elided(by, 25),
-                Some(with) => terminal.tint(
-                    Tone::Bad,
-                    &elided(&format!("refused: {}", wording::refused_with(*with)), 25),
-                ),
+                Some(with) => terminal.tint(Tone::Bad, &elided(&refused_so(*with, *count), 25)),
             };
             format!(
                 "{}  {:<20}  {:<20}  {outcome}\n",
@@ -173,6 +171,21 @@ pub(super) fn line(event: &Event, terminal: Terminal) -> String {
             time_of_day(*at_ms),
             terminal.tint(Tone::Bad, &format!("{more} lost: {}", elided(cause, 40)))
         ),
+    }
+}
+
+/// `refused: EPERM`, and from the second time on how often: `refused: EPERM (37 times)`, as far as
+/// there is room.
+fn refused_so(with: RefusedWith, count: u64) -> String {
+    let once = format!("refused: {}", wording::refused_with(with));
+    if count < 2 {
+        return once;
+    }
+    let whole = format!("{once} ({})", wording::times(count));
+    if whole.chars().count() <= 25 {
+        whole
+    } else {
+        format!("{} {count}×", wording::refused_with(with))
     }
 }
 
