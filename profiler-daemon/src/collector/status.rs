@@ -44,6 +44,7 @@ impl Collector {
             ));
         }
         reasons.extend(facts.shortcomings.iter().cloned());
+        reasons.extend(self.shortcomings.iter().cloned());
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             health: if reasons.is_empty() {
