@@ -22,7 +22,7 @@ use crate::{
 pub struct Comparison {
     /// Made and always let through.
     pub used: Vec<Call>,
-    /// Always let through and never made; what is known from escapes first.
+    /// Always let through and never made, though a filter could refuse it; what is known from escapes first.
     pub unused: Vec<Unused>,
     /// Let through or not by their arguments.
     pub conditional: Vec<Conditional>,
@@ -84,6 +84,10 @@ pub fn compare(
     let mut comparison = Comparison::default();
     for call in made | named {
         let used = made.contains(&call);
+        // What no filter can close is no fault of this one.
+        if !used && let_through_regardless(call) {
+            continue;
+        }
         match standing_of(diagrams, filter, call)? {
             Standing::Always(action) if action.lets_through() && used => {
                 comparison.used.push(call);
@@ -133,12 +137,17 @@ pub fn foresee(
     })
 }
 
-fn standing_of(diagrams: &mut Diagrams, filter: Node, call: Call) -> Result<Standing, TooLarge> {
+fn let_through_regardless(call: Call) -> bool {
     let arch = Arch::from(call.abi);
-    let nr = arch.seen_by_filters(call.nr);
-    if passes_every_filter(arch, nr) {
+    passes_every_filter(arch, arch.seen_by_filters(call.nr))
+}
+
+fn standing_of(diagrams: &mut Diagrams, filter: Node, call: Call) -> Result<Standing, TooLarge> {
+    if let_through_regardless(call) {
         return Ok(Standing::Always(Action::Allow));
     }
+    let arch = Arch::from(call.abi);
+    let nr = arch.seen_by_filters(call.nr);
     let node = diagrams.select_call(filter, arch, nr);
     standing(diagrams, node)
 }
