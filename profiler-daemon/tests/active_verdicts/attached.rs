@@ -12,6 +12,8 @@ use std::{io, ptr};
 
 use super::kernel_oracle::Instruction;
 
+/// PTRACE_SECCOMP_GET_FILTER, which the crate libc lacks. Source: include/uapi/linux/ptrace.h.
+const GET_FILTER: libc::c_uint = 0x420c;
 const NOTHING: *mut libc::c_void = ptr::null_mut();
 
 /// All of them, the oldest first; none if the process has no filter.
@@ -56,8 +58,7 @@ impl Stopped {
     /// The filter with this index, 0 being the oldest; nothing beyond the newest.
     fn filter(&self, index: usize) -> io::Result<Option<Vec<Instruction>>> {
         // SAFETY: without an address the kernel writes nothing, and tells the length.
-        let length =
-            unsafe { libc::ptrace(libc::PTRACE_SECCOMP_GET_FILTER, self.0, index, NOTHING) };
+        let length = unsafe { libc::ptrace(GET_FILTER, self.0, index, NOTHING) };
         let Ok(length) = usize::try_from(length) else {
             let error = io::Error::last_os_error();
             // EINVAL: there is no filter at all. ENOENT: there are as many as the index.
@@ -75,14 +76,7 @@ impl Stopped {
         };
         let mut filter = vec![none; length];
         // SAFETY: there is room for all instructions; the filter can't grow while its process is stopped.
-        let written = unsafe {
-            libc::ptrace(
-                libc::PTRACE_SECCOMP_GET_FILTER,
-                self.0,
-                index,
-                filter.as_mut_ptr(),
-            )
-        };
+        let written = unsafe { libc::ptrace(GET_FILTER, self.0, index, filter.as_mut_ptr()) };
         if usize::try_from(written) != Ok(length) {
             return Err(io::Error::last_os_error());
         }

@@ -31,21 +31,19 @@ pub(crate) fn audit(gate: Gate) -> u32 {
 /// Every call with some arguments, and with many where one of the filters looks at them.
 pub(crate) fn all(filters: &[Vec<Instruction>]) -> Vec<Call> {
     let some = [[0; 6], [u64::MAX; 6], [1, 2, 3, 4, 5, 6]];
-    let many = arguments(filters);
     let mut calls = Vec::new();
     for (gate, nr) in numbers() {
-        let looks = filters
-            .iter()
-            .any(|filter| looks_at_arguments(filter, gate, nr));
-        let lists: &[&[[u64; 6]]] = if looks { &[&some, &many] } else { &[&some] };
-        for args in lists.concat() {
-            // The upper halves of 32-bit calls do not get into the kernel.
-            let args = match gate {
-                Gate::Syscall => args,
-                Gate::Int80 => args.map(|arg| arg & 0xffff_ffff),
-            };
-            calls.push(Call { gate, nr, args });
+        let mut lists = BTreeSet::from(some);
+        for filter in filters {
+            lists.extend(arguments(filter, gate, nr));
         }
+        // The upper halves of 32-bit calls do not get into the kernel.
+        let get_through = |args: [u64; 6]| match gate {
+            Gate::Syscall => args,
+            Gate::Int80 => args.map(|arg| arg & 0xffff_ffff),
+        };
+        let lists: BTreeSet<[u64; 6]> = lists.into_iter().map(get_through).collect();
+        calls.extend(lists.into_iter().map(|args| Call { gate, nr, args }));
     }
     calls
 }
@@ -59,65 +57,93 @@ fn numbers() -> impl Iterator<Item = (Gate, u32)> {
         .chain(numbers().map(|nr| (Gate::Int80, nr)))
 }
 
-/// Up to its first look at them a filter's way depends on the number alone, so one run tells.
-fn looks_at_arguments(filter: &[Instruction], gate: Gate, nr: u32) -> bool {
+/// What each half of each argument is compared with.
+type Constants = [[BTreeSet<u32>; 2]; 6];
+
+/// Argument lists for what a filter asks of this call. What it asks of one argument may hang on another, so what is
+/// found out with some lists makes further ones.
+fn arguments(filter: &[Instruction], gate: Gate, nr: u32) -> Vec<[u64; 6]> {
+    let mut constants = Constants::default();
+    loop {
+        let lists = lists(&constants);
+        let before = constants.clone();
+        for args in &lists {
+            note_constants(filter, gate, nr, *args, &mut constants);
+        }
+        if constants == before {
+            return lists;
+        }
+    }
+}
+
+/// Adds the constants that a filter compares arguments with on its way through this call.
+fn note_constants(
+    filter: &[Instruction],
+    gate: Gate,
+    nr: u32,
+    args: [u64; 6],
+    constants: &mut Constants,
+) {
     let data = Data {
         nr,
         arch: audit(gate),
-        args: [0; 6],
+        args,
     };
-    let mut looks = false;
+    let mut loaded = None;
     run_noting(filter, &data, |place, _| {
-        let (code, _, _, offset) = filter[place];
-        looks |= code == LD_ABS && offset >= FIRST_ARGUMENT;
-    });
-    looks
-}
-
-/// What each half of each argument is compared with, and its neighbours.
-fn edges(filters: &[Vec<Instruction>]) -> [[BTreeSet<u32>; 2]; 6] {
-    let mut edges: [[BTreeSet<u32>; 2]; 6] = Default::default();
-    for filter in filters {
-        let mut loaded = None;
-        for &(code, _, _, k) in filter {
-            match (code, loaded) {
-                (LD_ABS, _) => loaded = k.checked_sub(FIRST_ARGUMENT).map(|at| at as usize / 4),
-                // The constants of jumps and of `and` follow the load that they are for.
-                (0x15 | 0x25 | 0x35 | 0x45 | 0x54, Some(word)) => {
-                    let edge = &mut edges[word / 2][word % 2];
-                    edge.extend([k, k.wrapping_add(1), k.wrapping_sub(1), !k, k & k.wrapping_neg()]);
-                }
-                _ => {}
+        let (code, _, _, k) = filter[place];
+        match (code, loaded) {
+            (LD_ABS, _) => loaded = k.checked_sub(FIRST_ARGUMENT).map(|at| at as usize / 4),
+            // Jumps if equal, greater, greater or equal, or any bit is set; and `and`.
+            (0x15 | 0x25 | 0x35 | 0x45 | 0x54, Some(word)) => {
+                constants[word / 2][word % 2].insert(k);
             }
+            _ => {}
         }
-    }
-    for argument in &mut edges {
-        for half in argument {
-            half.extend([0, 1, u32::MAX]);
-        }
-    }
-    edges
+    });
 }
 
-/// Argument lists that have each argument, all others being 0 or what another is compared with, on each side of each
-/// edge.
-fn arguments(filters: &[Vec<Instruction>]) -> Vec<[u64; 6]> {
-    let edges = edges(filters);
-    let values = |index: usize| {
-        let [low, high] = &edges[index];
-        let pairs = high.iter().flat_map(|high| low.iter().map(move |low| (*high, *low)));
-        pairs.map(|(high, low)| u64::from(high) << 32 | u64::from(low))
+/// Everything that a half is compared with, and what lies about it.
+fn widened(half: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let about = |k: &u32| {
+        [
+            *k,
+            k.wrapping_add(1),
+            k.wrapping_sub(1),
+            !*k,
+            k & k.wrapping_neg(),
+        ]
     };
-    let mut lists = BTreeSet::new();
-    for first in 0..6 {
-        for value in values(first) {
+    half.iter().flat_map(about).chain([0]).collect()
+}
+
+fn whole([low, high]: &[BTreeSet<u32>; 2]) -> BTreeSet<u64> {
+    let with_zero = |half: &BTreeSet<u32>| -> Vec<u64> {
+        let values = half.iter().map(|value| u64::from(*value));
+        values.chain([0]).collect()
+    };
+    let (low, high) = (with_zero(low), with_zero(high));
+    high.iter()
+        .flat_map(|high| low.iter().map(move |low| high << 32 | low))
+        .collect()
+}
+
+/// Argument lists in which one argument is on each side of each constant, and another 0 or one of its constants.
+fn lists(constants: &Constants) -> Vec<[u64; 6]> {
+    let mut lists = BTreeSet::from([[0; 6]]);
+    for one in 0..6 {
+        let halves = [0, 1].map(|half| widened(&constants[one][half]));
+        if constants[one].iter().all(BTreeSet::is_empty) {
+            continue;
+        }
+        for value in whole(&halves) {
             let mut args = [0; 6];
-            args[first] = value;
+            args[one] = value;
             lists.insert(args);
-            // A rule may have a second condition, on the argument next to it.
-            if first < 2 {
-                for other in values(first + 1) {
-                    args[first + 1] = other;
+            for other in (0..6).filter(|other| *other != one) {
+                for value in whole(&constants[other]) {
+                    let mut args = args;
+                    args[other] = value;
                     lists.insert(args);
                 }
             }
