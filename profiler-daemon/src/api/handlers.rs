@@ -54,6 +54,10 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/v1/containers/{container}/profile", get(export))
         .route("/v1/containers/{container}/filters", get(filters))
         .route("/v1/containers/{container}/active", get(audit::active))
+        .route(
+            "/v1/containers/{container}/audit",
+            get(audit::audit).post(audit::audit_candidate),
+        )
         .route("/v1/images/{image}/profile", get(export_image))
         .route("/v1/watch", get(watch))
         .fallback(unknown_path)
@@ -73,7 +77,7 @@ impl Refusal {
         Self(status, body)
     }
 
-    fn bad_request(message: impl Into<String>) -> Self {
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
@@ -297,6 +301,9 @@ async fn wrong_method(method: Method, uri: Uri) -> Refusal {
     Refusal::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        format!("{} takes GET, not {method}", uri.path()),
+        format!(
+            "{} does not take {method}; docs/api.md tells what it takes",
+            uri.path()
+        ),
     )
 }

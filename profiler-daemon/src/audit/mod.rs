@@ -5,10 +5,16 @@
 //! said. Must not decide what a profile holds.
 
 pub mod active;
+mod asked_for;
+pub mod candidate;
 pub mod danger;
 pub mod deciding;
 pub mod evidence;
+pub mod loaded;
 pub mod loader;
+mod reason;
+pub mod report;
+pub mod rows;
 
 use crate::{
     profile::call::{Call, CallSet},
