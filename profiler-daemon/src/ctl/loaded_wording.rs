@@ -25,6 +25,14 @@ pub(super) fn findings(list: &[LoadedFinding]) -> String {
             printable(&finding.text),
             printable(&finding.code)
         );
+        let count = finding.calls.len() as u64 + finding.more;
+        // With what errno a call is refused is of little interest.
+        if finding.gravity == Gravity::Note && count > 0 {
+            let count = counted(count, "call or range", "calls and ranges");
+            let line = format!("{line}: {count}");
+            let _ = writeln!(text, "  {}", wrapped(&line, 4, WIDTH));
+            continue;
+        }
         let _ = writeln!(text, "  {}", wrapped(&line, 4, WIDTH));
         for call in &finding.calls {
             let _ = writeln!(text, "    {}", wrapped(&differing(call), 6, WIDTH));

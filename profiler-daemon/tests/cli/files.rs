@@ -234,6 +234,18 @@ fn audit_compares_what_a_container_may_do_with_what_it_does() {
 }
 
 #[test]
+fn what_is_loaded_otherwise_than_asked_is_told_with_its_reason() {
+    Desk::new().session(
+        "audit-loaded.txt",
+        &[
+            (1, "audit strange"),
+            (1, "audit strange --candidate small.json"),
+            (1, "audit strange --format json"),
+        ],
+    );
+}
+
+#[test]
 fn the_keys_of_an_audit_are_stable() {
     let desk = Desk::new();
     let line = "audit job --candidate small.json --format json";
