@@ -146,7 +146,7 @@ pub fn report(evidence: &Evidence, candidate: Option<&Candidate>) -> Result<Repo
                 why,
             };
             let root = candidate.diagram(&mut diagrams, evidence).map_err(bad)?;
-            let prospect = foresee(&mut diagrams, root, made, &named)
+            let prospect = foresee(&mut diagrams, root, made, &named, &observation.arguments)
                 .map_err(|error| bad(error.to_string()))?;
             Some(Foreseen::of(candidate.title.clone(), prospect, observation))
         }
