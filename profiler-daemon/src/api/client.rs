@@ -15,11 +15,12 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::protocol::{
     Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+    shadows::Attach,
 };
 use crate::{
     audit::{active::Active, candidate::Candidate, report::Report},
@@ -163,10 +164,7 @@ impl Client {
         match candidate {
             None => self.get(&path).await,
             Some(candidate) => {
-                let body = serde_json::to_vec(candidate).map_err(|error| {
-                    ClientError::Bad(format!("the candidate cannot be sent: {error}"))
-                })?;
-                let answer = self.send(Method::POST, &path, body.into()).await?;
+                let answer = self.send(Method::POST, &path, body(candidate)?).await?;
                 self.decoded(&path, answer).await
             }
         }
@@ -188,6 +186,21 @@ impl Client {
     /// [`ClientError`].
     pub async fn watch(&self) -> Result<Watch, ClientError> {
         let response = self.send(Method::GET, "/v1/watch", Bytes::new()).await?;
+        self.stream(response).await
+    }
+
+    /// Attaches a candidate for as long as the news of it are listened to.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn watch_shadow(&self, attach: &Attach) -> Result<Watch, ClientError> {
+        let response = self
+            .send(Method::POST, "/v1/shadows", body(attach)?)
+            .await?;
+        self.stream(response).await
+    }
+
+    async fn stream(&self, response: Response<Incoming>) -> Result<Watch, ClientError> {
         if response.status() != StatusCode::OK {
             let status = response.status();
             let body = self.read(response).await?;
@@ -314,6 +327,12 @@ fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => ClientError::Bad(message),
         _ => ClientError::Protocol(message),
     }
+}
+
+fn body(candidate: &impl Serialize) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(candidate)
+        .map(Bytes::from)
+        .map_err(|error| ClientError::Bad(format!("the candidate cannot be written: {error}")))
 }
 
 /// The query that asks for a profile with these options.

@@ -8,13 +8,13 @@ pub mod active;
 mod asked_for;
 pub mod candidate;
 pub mod danger;
-pub mod deciding;
 pub mod evidence;
 pub mod loaded;
 pub mod loader;
 mod reason;
 pub mod report;
 pub mod rows;
+pub mod shadow;
 
 use crate::{
     profile::call::{Call, CallSet},
@@ -23,7 +23,7 @@ use crate::{
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
         filter::evaluate::passes_every_filter,
-        summary::{Case, Standing, standing},
+        summary::{Case, Standing, standing_of_call},
     },
 };
 
@@ -32,7 +32,7 @@ use crate::{
 pub struct Comparison {
     /// Made and always let through.
     pub used: Vec<Call>,
-    /// Always let through and never made; what is known from escapes first.
+    /// Always let through and never made, though a filter could refuse it; what is known from escapes first.
     pub unused: Vec<Unused>,
     /// Let through or not by their arguments.
     pub conditional: Vec<Conditional>,
@@ -94,7 +94,11 @@ pub fn compare(
     let mut comparison = Comparison::default();
     for call in made | named {
         let used = made.contains(&call);
-        match standing_of(diagrams, filter, call)? {
+        // What no filter can close is no fault of this one.
+        if !used && let_through_regardless(call) {
+            continue;
+        }
+        match standing_of_call(diagrams, filter, call)? {
             Standing::Always(action) if action.lets_through() && used => {
                 comparison.used.push(call);
             }
@@ -143,14 +147,9 @@ pub fn foresee(
     })
 }
 
-fn standing_of(diagrams: &mut Diagrams, filter: Node, call: Call) -> Result<Standing, TooLarge> {
+fn let_through_regardless(call: Call) -> bool {
     let arch = Arch::from(call.abi);
-    let nr = arch.seen_by_filters(call.nr);
-    if passes_every_filter(arch, nr) {
-        return Ok(Standing::Always(Action::Allow));
-    }
-    let node = diagrams.select_call(filter, arch, nr);
-    standing(diagrams, node)
+    passes_every_filter(arch, arch.seen_by_filters(call.nr))
 }
 
 impl Unused {

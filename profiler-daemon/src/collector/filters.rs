@@ -3,9 +3,10 @@
 use super::{Collector, Owner, reference};
 use crate::{
     api::protocol::{ErrorBody, InstalledFilter},
-    audit::deciding::deciding,
-    profile::{abi::Abi, table},
-    seccomp::filter::program::{Instruction, Program},
+    seccomp::{
+        deciding::judged,
+        filter::program::{Instruction, Program},
+    },
 };
 
 /// Filters that are remembered as judged; more than a host has different ones.
@@ -56,17 +57,15 @@ impl Collector {
         let Ok(program) = Program::new(instructions(words)) else {
             return;
         };
-        let named = Abi::ALL.into_iter().flat_map(table::calls).collect();
-        let found = match deciding(&program, &named) {
+        let found = match judged(&program) {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "which arguments a filter looks at is not known");
                 return;
             }
         };
-        for (call, places) in found {
-            let places: Vec<u8> = places.into_iter().collect();
-            if let Err(error) = self.source.record_arguments(call, &places) {
+        for recorded in found {
+            if let Err(error) = self.source.record_arguments(&recorded) {
                 tracing::error!(%error, "a call's arguments cannot be recorded");
             }
         }

@@ -23,7 +23,7 @@ use crate::{
         verdict::{Facts, judge},
     },
     recorder::{self, RecordError, Recorded},
-    seccomp::{dialects::docker, exported},
+    seccomp::{deciding, dialects::docker, exported},
 };
 
 /// Runs the command and writes its profile; ends as the command does.
@@ -49,11 +49,16 @@ fn perform(args: &RecordArgs, terminal: &Terminal) -> Result<ExitStatus, Failure
     } else {
         Stdio::from(std::io::stderr())
     };
+    let arguments = if args.args {
+        deciding::usual()
+    } else {
+        Vec::new()
+    };
     let recorded = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(ExitStatus::Executor, format!("cannot start: {error}")))?
-        .block_on(recorder::record(&args.command, stdout, args.args))
+        .block_on(recorder::record(&args.command, stdout, arguments))
         .map_err(|error| Failure::new(status_of(&error), error.to_string()))?;
     let export = export(&recorded, args.args);
     let title = args.command.first().map_or_else(String::new, |command| {

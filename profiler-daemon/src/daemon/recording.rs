@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::DaemonError;
 use crate::{
     config::{Config, HookChoice},
-    kernel::{self, Hooks, Kernel, Ring, Selection, Settings},
+    kernel::{self, AuditLog, Hooks, Kernel, Ring, Selection, Settings},
     recording::{news::News, replay::Replay, source::Source},
+    seccomp::deciding,
 };
 
 /// Records, and the news of them.
@@ -69,6 +70,24 @@ impl NewsSource {
     }
 }
 
+/// Where calls are told of that a filter has the kernel log. Without it everything else works, which
+/// is told as a shortcoming.
+pub(super) fn log(config: &Config, shortcomings: &mut Vec<String>) -> Option<AuditLog> {
+    if config.replay.is_some() {
+        return None;
+    }
+    match AuditLog::open() {
+        Ok(log) => Some(log),
+        Err(error) => {
+            shortcomings.push(format!(
+                "calls that a filter has the kernel log are not told, for its log cannot be read: \
+                 {error}; profilerd needs CAP_AUDIT_READ in the host's own namespaces"
+            ));
+            None
+        }
+    }
+}
+
 fn settings(config: &Config) -> Settings {
     Settings {
         hooks: match config.hooks {
@@ -81,7 +100,11 @@ fn settings(config: &Config) -> Settings {
         max_cgroups: config.max_cgroups,
         ring_bytes: config.ring_bytes,
         counting: config.count,
-        arguments: config.args,
+        arguments: if config.args {
+            deciding::usual()
+        } else {
+            Vec::new()
+        },
         only_cgroup: None,
     }
 }

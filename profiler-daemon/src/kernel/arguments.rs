@@ -21,12 +21,11 @@ use super::{error::KernelError, load::Loaded, pod::Plain, slots::typed};
 use crate::{
     profile::{
         abi::Abi,
-        arguments::{Values, deciding},
+        arguments::{Recorded, Values},
         call::Call,
         table,
     },
     recording::source::Snapshot,
-    seccomp::{arch::Arch, facts::width},
 };
 
 /// How long a reading of all values serves: a list of many containers asks for them many times.
@@ -47,16 +46,11 @@ pub(super) struct ArgumentMaps {
     read: Option<Instant>,
 }
 
-/// A spec of these arguments of a call.
-fn spec(call: Call, places: &[u8]) -> ArgumentSpec {
+fn spec(recorded: &Recorded) -> ArgumentSpec {
     let mut spec = ArgumentSpec::default();
-    let arch = Arch::from(call.abi);
-    for (n, (slot, place)) in spec.arguments.iter_mut().zip(places).enumerate() {
-        *slot = place + 1;
-        let narrow = table::name(call).is_some_and(|name| width::is_32_bit(arch, name, *place));
-        if !narrow {
-            spec.wide |= 1 << n;
-        }
+    for (n, (slot, place)) in spec.arguments.iter_mut().zip(&recorded.places).enumerate() {
+        *slot = place.index + 1;
+        spec.wide |= u8::from(place.wide) << n;
     }
     spec
 }
@@ -75,15 +69,20 @@ fn calls() -> impl Iterator<Item = Call> {
     all.filter(|call| call.nr < CALL_LIMIT)
 }
 
-/// Before the programs are attached. With recording on, the kernel is told which arguments; what
-/// was recorded by another list, or is not recorded from now on, has a gap.
+/// Before the programs are attached: the kernel is told which arguments to record. What was recorded
+/// by another list, or is not recorded from now on, has a gap.
 pub(super) fn prepare<T: BorrowMut<MapData>>(
     specs: &mut Specs<T>,
-    on: bool,
+    wanted: &[Recorded],
 ) -> Result<(), MapError> {
+    let on = !wanted.is_empty();
+    let usual: BTreeMap<Call, ArgumentSpec> = wanted
+        .iter()
+        .map(|recorded| (recorded.call, spec(recorded)))
+        .collect();
     for call in calls() {
         let Plain(now) = specs.get(&position(call), 0)?;
-        let usual = spec(call, deciding(call));
+        let usual = usual.get(&call).copied().unwrap_or_default();
         // What was asked for besides stays.
         let besides = now.arguments[0] != 0 && usual.arguments[0] == 0;
         let same = (now.arguments, now.wide) == (usual.arguments, usual.wide);
@@ -143,14 +142,16 @@ impl ArgumentMaps {
     }
 
     /// Records these arguments of a call too, from now on; none if others of it are recorded.
-    pub(super) fn add(&mut self, call: Call, wanted: &[u8]) -> Result<(), MapError> {
-        if call.nr >= CALL_LIMIT || wanted.is_empty() || wanted.len() > ARGUMENTS {
+    pub(super) fn add(&mut self, recorded: &Recorded) -> Result<(), MapError> {
+        let call = recorded.call;
+        let count = recorded.places.len();
+        if call.nr >= CALL_LIMIT || count == 0 || count > ARGUMENTS {
             return Ok(());
         }
         if self.known.contains_key(&call) {
             return Ok(());
         }
-        let mut spec = spec(call, wanted);
+        let mut spec = spec(recorded);
         self.specs.set(position(call), Plain(spec), 0)?;
         // Only now does the kernel record it everywhere.
         spec.since_ns = super::clock::boot_ns();
@@ -174,7 +175,8 @@ impl ArgumentMaps {
             let Some(spec) = self.known.get(&call).filter(|spec| spec.since_ns != 0) else {
                 continue;
             };
-            if !self.always_whole && !(born && record.born_ns >= spec.since_ns) {
+            let whole = self.always_whole || (born && record.born_ns >= spec.since_ns);
+            if !whole {
                 continue;
             }
             let places = places(spec);
@@ -232,23 +234,5 @@ impl ArgumentMaps {
             self.room.remove(key)?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{places, spec};
-    use crate::profile::{abi::Abi, arguments::deciding, table};
-
-    #[test]
-    fn a_spec_says_which_arguments_and_how_wide() {
-        let of = |name| {
-            let call = table::call(Abi::X86_64, name).unwrap();
-            spec(call, deciding(call))
-        };
-        assert_eq!((places(&of("socket")), of("socket").wide), (vec![0, 1], 0));
-        assert_eq!((places(&of("ioctl")), of("ioctl").wide), (vec![1], 0));
-        assert_eq!((places(&of("ptrace")), of("ptrace").wide), (vec![0], 1));
-        assert_eq!(places(&of("read")), [0_u8; 0]);
     }
 }

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     profile::{
         abi::Abi,
+        arguments::Recorded,
         call::{Call, CallSet},
         observation::{Refusal, Tally},
     },
@@ -144,7 +145,7 @@ impl Kernel {
             facts: SourceFacts {
                 hooks: loaded.hooks,
                 counting: settings.counting,
-                arguments: settings.arguments,
+                arguments: !settings.arguments.is_empty(),
                 limit: u64::from(settings.max_cgroups) - 1,
                 since_ms,
                 shortcomings: loaded.shortcomings.clone(),
@@ -352,11 +353,11 @@ impl Source for Kernel {
         })
     }
 
-    fn record_arguments(&mut self, call: Call, places: &[u8]) -> Result<(), SourceError> {
+    fn record_arguments(&mut self, recorded: &Recorded) -> Result<(), SourceError> {
         if !self.facts.arguments {
             return Ok(());
         }
-        self.arguments.add(call, places).map_err(unwritable)
+        self.arguments.add(recorded).map_err(unwritable)
     }
 
     fn losses(&mut self) -> Result<Vec<LossCount>, SourceError> {

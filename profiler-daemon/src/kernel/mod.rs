@@ -1,6 +1,9 @@
 //! The kernel side: loads the programs, reads the maps, pumps the ring. The only room that knows aya.
 
 mod arguments;
+mod attach;
+mod audit_log;
+mod audit_record;
 mod btf;
 mod classic;
 mod clock;
@@ -8,6 +11,7 @@ mod decode;
 mod detach;
 mod error;
 pub mod in_flight;
+mod layout;
 mod live;
 mod load;
 mod loaded_filters;
@@ -15,6 +19,7 @@ mod memory;
 mod object;
 mod offsets;
 mod pins;
+mod plan;
 mod pod;
 mod programs;
 mod pump;
@@ -23,6 +28,7 @@ mod settings;
 mod slots;
 mod snapshot;
 
+pub use audit_log::AuditLog;
 pub use btf::BtfError;
 pub use error::KernelError;
 pub use live::Kernel;

@@ -63,6 +63,24 @@ pub fn deciding(call: Call) -> &'static [u8] {
         .map_or(&[], |(_, places)| places)
 }
 
+/// An argument that is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its index, 0 to 5.
+    pub index: u8,
+    /// It is a number of 64 bits; of others the kernel takes the lower 32, and so does a recording.
+    pub wide: bool,
+}
+
+/// A call whose arguments are recorded, and which of them: three at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The call.
+    pub call: Call,
+    /// The arguments.
+    pub places: Vec<Place>,
+}
+
 /// The values that a call's arguments were seen with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Values {

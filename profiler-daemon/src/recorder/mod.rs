@@ -18,6 +18,7 @@ use self::{own_cgroup::OwnCgroup, signals::Signals};
 use crate::{
     collector::{executables::Executables, observed::part},
     kernel::{Kernel, KernelError, Settings},
+    profile::arguments::Recorded as RecordedArguments,
     profile::observation::{Observation, Sighting},
     recording::{
         news::News,
@@ -71,15 +72,15 @@ pub struct Recorded {
     pub left_behind: Vec<u32>,
 }
 
-/// Runs a command and records it. `stdout` says where its output goes, `arguments` whether values
-/// of arguments are recorded too.
+/// Runs a command and records it. `stdout` says where its output goes, `arguments` of which
+/// arguments the values are recorded too.
 ///
 /// # Errors
 /// The kernel side or the cgroup cannot be had, or the command cannot be run.
 pub async fn record(
     command: &[OsString],
     stdout: Stdio,
-    arguments: bool,
+    arguments: Vec<RecordedArguments>,
 ) -> Result<Recorded, RecordError> {
     let (program, words) = command
         .split_first()

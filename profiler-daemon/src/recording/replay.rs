@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::profile::call::{Call, CallSet};
+use crate::profile::{arguments::Recorded, call::CallSet};
 
 use super::{
     news::News,
@@ -97,7 +97,7 @@ impl Source for Replay {
         Ok(())
     }
 
-    fn record_arguments(&mut self, _call: Call, _places: &[u8]) -> Result<(), SourceError> {
+    fn record_arguments(&mut self, _recorded: &Recorded) -> Result<(), SourceError> {
         Ok(())
     }
 

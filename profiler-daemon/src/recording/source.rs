@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::profile::{
-    call::{Call, CallSet},
+    arguments::Recorded,
+    call::CallSet,
     observation::{Observation, Refusal},
 };
 
@@ -106,12 +107,12 @@ pub trait Source: Send {
     /// # Errors
     /// The map cannot be written.
     fn tell_again(&mut self, cgroup: u64, calls: &CallSet) -> Result<(), SourceError>;
-    /// The arguments of a call with these indices, three at most, are recorded from now on, if
-    /// arguments are recorded at all and no others of that call are.
+    /// These arguments of a call are recorded from now on, if arguments are recorded at all and no
+    /// others of that call are.
     ///
     /// # Errors
     /// The map cannot be written.
-    fn record_arguments(&mut self, call: Call, places: &[u8]) -> Result<(), SourceError>;
+    fn record_arguments(&mut self, recorded: &Recorded) -> Result<(), SourceError>;
     /// What was lost, every cause, zeros too.
     ///
     /// # Errors
