@@ -8,7 +8,6 @@ use super::{
     args::Format,
     circumstances::{circumstances, meaning},
     clock::absolute,
-    compile::proven,
     exit::{ExitStatus, Failure},
     loaded_wording::findings,
     operand::load,
@@ -30,7 +29,7 @@ use crate::{
         rows::{Broken, Judged, Made, Named, Open},
     },
     profile::{abi::Abi, arguments::Values, observation::Refusal, table},
-    seccomp::diagram::Diagrams,
+    seccomp::filter::program::Program,
 };
 
 pub(super) async fn run(
@@ -73,16 +72,16 @@ async fn candidate(name: &str, args: &AuditArgs, client: &Client) -> Result<Cand
     let circumstances = circumstances(&args.circumstances)?;
     let meaning = meaning(args.meaning, &args.host)?;
     let operand = load(name, client, circumstances.arch).await?;
-    let mut diagrams = Diagrams::new();
-    let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
-    let program = proven(&mut diagrams, root, &operand)?;
-    let words = program.instructions().iter();
+    let programs = operand.programs(&circumstances, meaning)?;
+    let words = |program: &Program| {
+        let instructions = program.instructions().iter();
+        instructions
+            .map(|one| (one.code, one.jt, one.jf, one.k))
+            .collect()
+    };
     Ok(Candidate {
+        programs: Some(programs.iter().map(words).collect()),
         title: operand.title,
-        profile: None,
-        programs: Some(vec![
-            words.map(|one| (one.code, one.jt, one.jf, one.k)).collect(),
-        ]),
         ..Candidate::default()
     })
 }
