@@ -7,6 +7,7 @@
 #![no_std]
 
 pub mod abi;
+pub mod argument;
 pub mod filter;
 pub mod loss;
 pub mod news;
@@ -14,4 +15,4 @@ pub mod record;
 pub mod refusal;
 
 /// Version of every layout in this crate; part of the pin path.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;

@@ -16,5 +16,7 @@ pub const NO_FILTER_ROOM: u32 = 5;
 pub const NO_COUNT_ROOM: u32 = 6;
 /// News other than of a first sighting (exec, cgroup life, filter) that found no room in the ring.
 pub const NEWS_LOST: u32 = 7;
+/// Values of arguments that found no room: the call counts as made with any.
+pub const NO_ARGUMENT_ROOM: u32 = 8;
 /// Number of causes.
-pub const CAUSES: u32 = 8;
+pub const CAUSES: u32 = 9;

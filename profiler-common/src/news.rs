@@ -13,8 +13,10 @@ pub const FILTER: u32 = 5;
 
 /// An observed call's first sighting.
 pub const OBSERVED: u32 = 0;
-/// A refused call's first sighting.
+/// A refused call, for the first time or again after a second.
 pub const REFUSED: u32 = 1;
+/// An observed call's arguments were seen with these values for the first time.
+pub const ARGUMENTS: u32 = 2;
 
 /// Length of a path in [`ExecNews`], with its NUL.
 pub const PATH_LEN: usize = 160;
@@ -33,7 +35,7 @@ pub struct Header {
     pub cgroup: u64,
 }
 
-/// A call was seen for the first time in its cgroup.
+/// A call was seen in its cgroup: for the first time, as the constants from [`OBSERVED`] on say.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CallNews {
@@ -43,9 +45,9 @@ pub struct CallNews {
     pub abi: u32,
     /// The number, without the x32 bit.
     pub nr: u32,
-    /// [`OBSERVED`] or [`REFUSED`].
+    /// [`OBSERVED`], [`REFUSED`] or [`ARGUMENTS`].
     pub what: u32,
-    /// As [`crate::refusal::RefusalKey::errno`]; 0 for observed.
+    /// As [`crate::refusal::RefusalKey::errno`]; 0 unless refused.
     pub errno: i32,
     /// The process.
     pub tgid: u32,
@@ -53,10 +55,12 @@ pub struct CallNews {
     pub tid: u32,
     /// Which entry from outside the caller descends from: 1 is the first, 0 unknown.
     pub session: u32,
-    /// Explicit padding, 0.
-    pub pad: u32,
+    /// How often it was refused by then; 0 unless refused.
+    pub count: u32,
     /// The execution the caller descends from, 0 when it is older than the recording.
     pub exec_id: u64,
+    /// As [`crate::argument::ArgumentKey::values`]; 0 unless it is news of them.
+    pub values: [u64; crate::argument::ARGUMENTS],
     /// The caller's name for itself; it can be forged.
     pub comm: [u8; 16],
 }
@@ -115,7 +119,7 @@ pub struct FilterNews {
 
 const _: () = {
     assert!(size_of::<Header>() == 24);
-    assert!(size_of::<CallNews>() == 24 + 32 + 8 + 16);
+    assert!(size_of::<CallNews>() == 24 + 32 + 8 + 24 + 16);
     assert!(size_of::<ExecNews>() == 24 + 32 + PATH_LEN);
     assert!(size_of::<LifeNews>() == 32);
     assert!(size_of::<FilterNews>() == 48);

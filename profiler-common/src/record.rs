@@ -1,4 +1,4 @@
-//! What is recorded of one cgroup: the truth, only ever OR-ed.
+//! What is recorded of one cgroup: the truth, only ever OR-ed (but for what was reported).
 
 use crate::abi::{ABIS, WORDS};
 
@@ -50,9 +50,14 @@ pub struct CgroupRecord {
     pub entries: u32,
     /// How many filter installs by tasks of the runtime were seen.
     pub installs: u32,
+    /// Bit `n`: the runtime installed the n-th of `filters`.
+    pub runtime_filters: u32,
+    /// Explicit padding, 0.
+    pub pad: u32,
     /// Entered by the container's own programs.
     pub observed: CallBits,
-    /// Observed, and the news of it is in the ring.
+    /// Observed, and the news of it is in the ring. The daemon takes a bit away, atomically, to be
+    /// told of the call again.
     pub reported: CallBits,
     /// Observed, and returned something other than ENOSYS at least once.
     pub answered: CallBits,
@@ -70,6 +75,6 @@ pub struct CgroupRecord {
 
 const _: () = {
     assert!(size_of::<CallBits>() == 240);
-    assert!(size_of::<CgroupRecord>() == 7 * 8 + 32 + 128 + 16 + 8 * 240);
+    assert!(size_of::<CgroupRecord>() == 7 * 8 + 32 + 128 + 24 + 8 * 240);
     assert!(align_of::<CgroupRecord>() == 8);
 };

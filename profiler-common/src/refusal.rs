@@ -29,6 +29,8 @@ pub struct Refusal {
     pub first_ns: u64,
     /// Last time, nanoseconds since boot.
     pub last_ns: u64,
+    /// When it was last told, nanoseconds since boot.
+    pub told_ns: u64,
     /// The execution that made the first one; see [`crate::news::ExecNews`].
     pub exec_id: u64,
     /// The process that made the first one.
@@ -63,7 +65,7 @@ pub struct Count {
 
 const _: () = {
     assert!(size_of::<RefusalKey>() == 24);
-    assert!(size_of::<Refusal>() == 56);
+    assert!(size_of::<Refusal>() == 64);
     assert!(size_of::<CountKey>() == 16);
     assert!(size_of::<Count>() == 16);
 };

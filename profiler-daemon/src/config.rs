@@ -71,6 +71,9 @@ pub struct Flags {
     /// Count calls and errors of every call, as `strace -c` does
     #[arg(long)]
     pub count: bool,
+    /// Record which values the arguments of telling calls have (`profilectl export --args`)
+    #[arg(long)]
+    pub args: bool,
     /// Which hooks to use [default: auto]
     #[arg(long, value_enum)]
     pub hooks: Option<HookChoice>,
@@ -98,6 +101,7 @@ pub struct ConfigFile {
     max_cgroups: Option<u32>,
     ring_bytes: Option<u32>,
     count: Option<bool>,
+    args: Option<bool>,
     hooks: Option<HookChoice>,
 }
 
@@ -120,6 +124,8 @@ pub struct Config {
     pub ring_bytes: u32,
     /// Counting.
     pub count: bool,
+    /// Values of arguments.
+    pub args: bool,
     /// Hooks.
     pub hooks: HookChoice,
     /// A recording to serve in place of the kernel's.
@@ -209,6 +215,7 @@ impl Config {
                 1 << 30,
             )?,
             count: flags.count || file.count.unwrap_or(false),
+            args: flags.args || file.args.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
             replay: flags.replay,
             cgroup_root: flags.cgroup_root,

@@ -20,11 +20,19 @@ use std::{
 };
 
 use fake::{Fake, dead_socket};
-use profiler_daemon::api::{
-    client::{Client, ClientError},
-    listen::{ListenError, Socket},
-    protocol::{ErrorBody, Event, Health},
-    server::CONNECTION_LIMIT,
+use profiler_daemon::{
+    api::{
+        client::{Client, ClientError},
+        listen::{ListenError, Socket},
+        protocol::{ErrorBody, Event, Health},
+        server::CONNECTION_LIMIT,
+    },
+    profile::compose::Options,
+};
+
+const INCLUDING_REFUSED: Options = Options {
+    include_refused: true,
+    arguments: false,
 };
 
 /// Sends a request as it is; returns status and body.
@@ -165,7 +173,9 @@ fn names_travel_whole() {
         assert_eq!(client.list().await.unwrap().len(), 3);
         assert_eq!(client.show("3f2a").await.unwrap().sessions, 2);
         assert_eq!(client.show("shop web").await.unwrap().sessions, 2);
-        let profile = client.export_image("reg:5000/shop/nginx:1.27", true).await;
+        let profile = client
+            .export_image("reg:5000/shop/nginx:1.27", INCLUDING_REFUSED)
+            .await;
         assert_eq!(profile.unwrap().allowed, 4);
         for name in ["../status", "a/b", "a?b#c", "%2e%2e", ".."] {
             match client.show(name).await {
@@ -300,6 +310,7 @@ fn installed_filters_are_handed_out_as_the_kernel_got_them() {
     assert_eq!(
         list,
         serde_json::json!([
+            {"hash": "00000000000000bb", "instructions": null},
             {
                 "hash": "00000000000000aa",
                 "instructions": [
@@ -308,8 +319,7 @@ fn installed_filters_are_handed_out_as_the_kernel_got_them() {
                     [0x06, 0, 0, 0x0005_0001],
                     [0x06, 0, 0, 0x7fff_0000]
                 ]
-            },
-            {"hash": "00000000000000bb", "instructions": null}
+            }
         ])
     );
     let client = Client::new(&fake.socket);
@@ -318,7 +328,7 @@ fn installed_filters_are_handed_out_as_the_kernel_got_them() {
         .iter()
         .map(|filter| filter.instructions.as_ref().map(Vec::len))
         .collect();
-    assert_eq!(lengths, [Some(4), None]);
+    assert_eq!(lengths, [None, Some(4)]);
 
     let missing = fake.runtime.block_on(client.filters("nope"));
     assert!(matches!(missing, Err(ClientError::NotFound(_))));

@@ -99,6 +99,7 @@ fn lines(cgroup: u64) -> String {
         cgroup,
         call: call(257),
         refused: None,
+        count: 0,
         pid: 9,
         session: 1,
         exec_id: 5,

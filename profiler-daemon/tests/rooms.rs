@@ -19,7 +19,7 @@ const REACH: &[(&str, &[&str])] = &[
     ("seccomp", &["seccomp", "profile"]),
     ("audit", &["audit", "seccomp", "profile"]),
     ("api::protocol", &["api::protocol", "profile"]),
-    ("api::client", &["api", "seccomp", "profile"]),
+    ("api::client", &["api", "audit", "seccomp", "profile"]),
     (
         "api",
         &["api", "audit", "seccomp", "profile", "collector::command"],

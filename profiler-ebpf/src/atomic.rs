@@ -23,3 +23,9 @@ pub unsafe fn add(count: *mut u64, n: u64) {
 pub unsafe fn next(count: *mut u32) -> u32 {
     atomic_xadd::<u32, u32, { AtomicOrdering::Relaxed }>(count, 1)
 }
+
+/// The same with 64 bits.
+#[inline(always)]
+pub unsafe fn next_wide(count: *mut u64) -> u64 {
+    atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(count, 1)
+}

@@ -6,6 +6,7 @@ use aya_ebpf::helpers::{
     bpf_get_current_comm, bpf_get_current_pid_tgid, generated::bpf_ktime_get_boot_ns,
 };
 use profiler_common::{
+    argument::ARGUMENTS,
     loss,
     news::{self, CallNews, ExecNews, FilterNews, Header, LifeNews, PATH_LEN},
 };
@@ -45,9 +46,26 @@ pub unsafe fn comm() -> [u8; 16] {
     bpf_get_current_comm().unwrap_or([0; 16])
 }
 
-/// First sighting of a call. False when the ring is full: the caller must not mark it as reported.
+/// What there is to say of a call, beside who made it.
+#[derive(Clone, Copy)]
+pub struct Said {
+    pub what: u32,
+    pub errno: i32,
+    pub count: u32,
+    pub values: [u64; ARGUMENTS],
+}
+
+/// A first sighting.
+pub const OBSERVED: Said = Said {
+    what: news::OBSERVED,
+    errno: 0,
+    count: 0,
+    values: [0; ARGUMENTS],
+};
+
+/// News of a call. False when the ring is full: the caller must not mark it as reported.
 #[inline(always)]
-pub unsafe fn call(state: *const TaskState, position: u32, what: u32, errno: i32) -> bool {
+pub unsafe fn call(state: *const TaskState, position: u32, said: Said) -> bool {
     let Some(mut entry) = NEWS.reserve_untyped::<CallNews>(0) else {
         lost(loss::RING_FULL);
         return false;
@@ -57,13 +75,14 @@ pub unsafe fn call(state: *const TaskState, position: u32, what: u32, errno: i32
         header: header(news::CALL, size_of::<CallNews>(), (*state).cgroup),
         abi: position / profiler_common::abi::CALL_LIMIT,
         nr: position % profiler_common::abi::CALL_LIMIT,
-        what,
-        errno,
+        what: said.what,
+        errno: said.errno,
         tgid: (id >> 32) as u32,
         tid: id as u32,
         session: (*state).session,
-        pad: 0,
+        count: said.count,
         exec_id: (*state).exec_id,
+        values: said.values,
         comm: comm(),
     });
     entry.submit(0);

@@ -92,6 +92,7 @@ unsafe fn copy(state: *mut TaskState, compat: bool, program: u64, flags: u32) {
     (*scratch).flags = flags;
     (*state).pending_filter = hash;
     (*state).pending_len = len as u32;
+    (*state).pending_flags = flags;
     const EEXIST: i32 = -17;
     if let Err(error) = FILTERS.insert(&hash, &*scratch, 1) {
         if error != EEXIST {
@@ -126,12 +127,9 @@ pub unsafe fn settle(state: *mut TaskState, record: *mut CgroupRecord, ret: i64)
     let mut kept = false;
     while i < FILTERS_KEPT {
         let filter = (*record).filters[i];
-        if filter == hash {
-            kept = true;
-            break;
-        }
-        if filter == 0 {
+        if filter == hash || filter == 0 {
             (*record).filters[i] = hash;
+            (*record).runtime_filters |= (by_runtime as u32) << i;
             kept = true;
             break;
         }
@@ -140,5 +138,11 @@ pub unsafe fn settle(state: *mut TaskState, record: *mut CgroupRecord, ret: i64)
     if !kept {
         (*record).flags |= FILTERS_OVERFLOW;
     }
-    emit::filter((*state).cgroup, hash, (*state).pending_len, 0, by_runtime);
+    emit::filter(
+        (*state).cgroup,
+        hash,
+        (*state).pending_len,
+        (*state).pending_flags,
+        by_runtime,
+    );
 }

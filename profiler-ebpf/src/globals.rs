@@ -6,6 +6,9 @@ use aya_ebpf::Global;
 /// Count calls and errors per call.
 #[unsafe(no_mangle)]
 pub static COUNTING: Global<u8> = Global::new(0);
+/// Record values of arguments.
+#[unsafe(no_mangle)]
+pub static RECORD_ARGUMENTS: Global<u8> = Global::new(0);
 /// Record this cgroup and no other, and take the first execution in it for the program's;
 /// 0 to record all.
 #[unsafe(no_mangle)]

@@ -17,6 +17,7 @@
     reason = "every line here works on pointers that the verifier, not rustc, proves"
 )]
 
+mod arguments;
 mod atomic;
 mod emit;
 mod filter;

@@ -5,6 +5,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use profiler_common::{
+    abi::{ABIS, CALL_LIMIT},
+    argument::{ArgumentKey, ArgumentRoom, ArgumentSpec},
     filter::Filter,
     loss::CAUSES,
     record::CgroupRecord,
@@ -12,11 +14,13 @@ use profiler_common::{
 };
 
 const NO_PREALLOC: usize = 1;
+const MMAPABLE: usize = 1024;
 
 /// The truth. Written here only by atomic OR (sets) and plain stores (times); the daemon
-/// reads it, and zeroes an element when it frees the slot of a removed cgroup.
+/// reads it, and zeroes an element when it frees the slot of a removed cgroup. Through its mapping the
+/// daemon takes bits out of `reported`, atomically too.
 #[btf_map]
-pub static RECORDS: Array<CgroupRecord, 8192> = Array::new();
+pub static RECORDS: Array<CgroupRecord, 8192, MMAPABLE> = Array::new();
 
 /// Cgroup id → its element of `RECORDS`. Inserted here, deleted by the daemon.
 #[btf_map]
@@ -38,6 +42,21 @@ pub static REFUSALS: HashMap<RefusalKey, Refusal, 16384, NO_PREALLOC> = HashMap:
 /// Calls and errors, when counting is on.
 #[btf_map]
 pub static COUNTS: HashMap<CountKey, Count, 65536, NO_PREALLOC> = HashMap::new();
+
+/// Which arguments of which calls are recorded, by position. Written by the daemon, read here.
+#[btf_map]
+pub static ARGUMENT_SPECS: Array<ArgumentSpec, { ABIS * CALL_LIMIT as usize }> = Array::new();
+
+/// Combinations of values that were seen, when recording them is on; what they map to says nothing.
+/// Inserted here, deleted by the daemon with their cgroup's record. When it is full, the calls
+/// concerned count as made with any values.
+#[btf_map]
+pub static ARGUMENTS: HashMap<ArgumentKey, u32, 65536, NO_PREALLOC> = HashMap::new();
+
+/// How many combinations there are of a cgroup's call. Without an entry none is known, which
+/// must not be taken for "none was used".
+#[btf_map]
+pub static ARGUMENT_ROOM: HashMap<CountKey, ArgumentRoom, 65536, NO_PREALLOC> = HashMap::new();
 
 /// Installed filters by hash. Inserted here, deleted by the daemon once it has a copy.
 #[btf_map]

@@ -4,14 +4,13 @@ use aya_ebpf::helpers::generated::bpf_get_current_ancestor_cgroup_id;
 use profiler_common::{
     abi::{ABIS, CALL_LIMIT, I386, X32, X32_BIT, X86_64},
     loss,
-    news::OBSERVED,
     record::{CallBits, CgroupRecord},
     refusal::{Count, CountKey},
 };
 
 use crate::{
-    atomic, emit, filter,
-    globals::{COUNTING, ONLY_CGROUP},
+    arguments, atomic, emit, filter,
+    globals::{COUNTING, ONLY_CGROUP, RECORD_ARGUMENTS},
     maps::{COUNTS, RECORDS},
     refuse, slot,
     task::{
@@ -66,7 +65,7 @@ unsafe fn sighting(state: *mut TaskState, record: *mut CgroupRecord, position: u
     if mark(&raw mut (*record).observed, position) {
         (*record).last_new_ns = emit::now();
     }
-    if emit::call(state, position, OBSERVED, 0) {
+    if emit::call(state, position, emit::OBSERVED) {
         mark(&raw mut (*record).reported, position);
     }
 }
@@ -140,6 +139,9 @@ pub unsafe fn entered(task: Task, nr: u64, compat: bool, argument: impl Fn(usize
     };
     (*state).entered = IN_FLIGHT | by | position;
     self::record(state, record, position);
+    if RECORD_ARGUMENTS.load() != 0 && by != 0 {
+        arguments::note(state, position, &argument);
+    }
     if filter::installs(position) {
         filter::attempt(state, compat, position, argument);
     }

@@ -3,6 +3,7 @@
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use profiler_common::{
     abi::CALL_LIMIT,
+    argument::ARGUMENTS,
     loss,
     news::REFUSED,
     refusal::{Refusal, RefusalKey},
@@ -14,6 +15,9 @@ use crate::{
     observe::{self, mark},
     task::{self, RUNTIME, TaskState},
 };
+
+/// A refusal that goes on is told once in this time, in nanoseconds.
+const TELL_AGAIN_NS: u64 = 1_000_000_000;
 
 /// The call returned `ret` without having entered.
 #[inline(never)]
@@ -44,15 +48,22 @@ unsafe fn note(position: u32, errno: i32) {
     } else {
         mark(&raw mut (*record).refused, position);
     }
-    let first = count(state, position, errno, by_runtime);
-    if first && !by_runtime {
-        emit::call(state, position, REFUSED, errno);
+    let count = count(state, position, errno, by_runtime);
+    if count != 0 && !by_runtime {
+        let said = emit::Said {
+            what: REFUSED,
+            errno,
+            count,
+            values: [0; ARGUMENTS],
+        };
+        emit::call(state, position, said);
     }
 }
 
-/// Counts a refusal. True for the first one of its kind.
+/// Counts a refusal. How many there were, if it is to be told: the first of its kind, and then at
+/// most one a second; else 0.
 #[inline(always)]
-unsafe fn count(state: *mut TaskState, position: u32, errno: i32, by_runtime: bool) -> bool {
+unsafe fn count(state: *mut TaskState, position: u32, errno: i32, by_runtime: bool) -> u32 {
     let key = RefusalKey {
         cgroup: (*state).cgroup,
         abi: position / CALL_LIMIT,
@@ -62,31 +73,44 @@ unsafe fn count(state: *mut TaskState, position: u32, errno: i32, by_runtime: bo
     };
     let now = emit::now();
     if let Some(entry) = REFUSALS.get_ptr_mut(&key) {
-        atomic::add(&raw mut (*entry).count, 1);
-        (*entry).last_ns = now;
-        return false;
+        return again(entry, now);
     }
     let entry = Refusal {
         count: 1,
         first_ns: now,
         last_ns: now,
+        told_ns: now,
         exec_id: (*state).exec_id,
         tgid: (bpf_get_current_pid_tgid() >> 32) as u32,
         pad: 0,
         comm: emit::comm(),
     };
     if REFUSALS.insert(&key, &entry, 1).is_ok() {
-        return true;
+        return 1;
     }
     // Two CPUs at once: the second finds the first one's entry.
     match REFUSALS.get_ptr_mut(&key) {
-        Some(entry) => {
-            atomic::add(&raw mut (*entry).count, 1);
-            false
-        }
+        Some(entry) => again(entry, now),
         None => {
             emit::lost(loss::NO_REFUSAL_ROOM);
-            true
+            1
         }
+    }
+}
+
+/// One more of its kind.
+#[inline(always)]
+unsafe fn again(entry: *mut Refusal, now: u64) -> u32 {
+    let count = atomic::next_wide(&raw mut (*entry).count) + 1;
+    (*entry).last_ns = now;
+    // Two CPUs may both tell it; that is one line too many.
+    if now < (*entry).told_ns + TELL_AGAIN_NS {
+        return 0;
+    }
+    (*entry).told_ns = now;
+    if count > u32::MAX as u64 {
+        u32::MAX
+    } else {
+        count as u32
     }
 }

@@ -45,7 +45,8 @@ pub struct TaskState {
     /// While in [`RUNTIME`]: the deepest level down to which its cgroup's ancestors are those of
     /// the cgroup in which it last was a program.
     pub home: u32,
-    pub pad: u32,
+    /// Flags of seccomp(2) for the pending filter.
+    pub pending_flags: u32,
 }
 
 #[cfg(not(feature = "classic"))]
@@ -161,7 +162,7 @@ mod keeping {
         filtered: 0,
         pending_len: 0,
         home: 0,
-        pad: 0,
+        pending_flags: 0,
     };
 
     /// The current task.

@@ -21,6 +21,7 @@ use tokio::net::UnixStream;
 use super::protocol::{
     Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
 };
+use crate::{audit::active::Active, profile::compose::Options};
 
 /// How long a connection may take to open.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -113,14 +114,11 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn export(
-        &self,
-        container: &str,
-        include_refused: bool,
-    ) -> Result<Export, ClientError> {
+    pub async fn export(&self, container: &str, options: Options) -> Result<Export, ClientError> {
         let container = segment("container", container)?;
         self.get(&format!(
-            "/v1/containers/{container}/profile?include_refused={include_refused}"
+            "/v1/containers/{container}/profile?{}",
+            query(options)
         ))
         .await
     }
@@ -135,20 +133,26 @@ impl Client {
             .await
     }
 
+    /// The filter in force for one container; with `ptrace`, as the kernel has it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn active(&self, container: &str, ptrace: bool) -> Result<Active, ClientError> {
+        let container = segment("container", container)?;
+        self.get(&format!(
+            "/v1/containers/{container}/active?ptrace={ptrace}"
+        ))
+        .await
+    }
+
     /// The profile of all containers of an image, by reference or id.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn export_image(
-        &self,
-        image: &str,
-        include_refused: bool,
-    ) -> Result<Export, ClientError> {
+    pub async fn export_image(&self, image: &str, options: Options) -> Result<Export, ClientError> {
         let image = segment("image", image)?;
-        self.get(&format!(
-            "/v1/images/{image}/profile?include_refused={include_refused}"
-        ))
-        .await
+        self.get(&format!("/v1/images/{image}/profile?{}", query(options)))
+            .await
     }
 
     /// News from now on.
@@ -270,6 +274,14 @@ fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
         StatusCode::BAD_REQUEST => ClientError::Bad(message),
         _ => ClientError::Protocol(message),
     }
+}
+
+/// The query that asks for a profile with these options.
+fn query(options: Options) -> String {
+    format!(
+        "include_refused={}&args={}",
+        options.include_refused, options.arguments
+    )
 }
 
 /// One segment of a path: all but unreserved characters percent-encoded.

@@ -23,8 +23,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{ErrorBody, Event};
-use crate::collector::command::{Answer, Command, CommandSender};
+use super::{
+    audit,
+    protocol::{ErrorBody, Event},
+};
+use crate::{
+    collector::command::{Answer, Command, CommandSender},
+    profile::compose::Options,
+};
 
 /// How long the collector may take over one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,6 +53,7 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/v1/containers/{container}/calls/{call}", get(explain))
         .route("/v1/containers/{container}/profile", get(export))
         .route("/v1/containers/{container}/filters", get(filters))
+        .route("/v1/containers/{container}/active", get(audit::active))
         .route("/v1/images/{image}/profile", get(export_image))
         .route("/v1/watch", get(watch))
         .fallback(unknown_path)
@@ -70,7 +77,7 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
-    fn internal(message: &str) -> Self {
+    pub(super) fn internal(message: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 }
@@ -112,7 +119,7 @@ type Reply<T> = Result<Json<T>, Refusal>;
 
 impl Desk {
     /// Sends a command and waits for what comes back.
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, Refusal> {
@@ -145,6 +152,17 @@ impl Desk {
 struct ExportQuery {
     #[serde(default)]
     include_refused: bool,
+    #[serde(default)]
+    args: bool,
+}
+
+impl From<ExportQuery> for Options {
+    fn from(query: ExportQuery) -> Self {
+        Self {
+            include_refused: query.include_refused,
+            arguments: query.args,
+        }
+    }
 }
 
 async fn status(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
@@ -182,10 +200,10 @@ async fn export(
     container: Result<Path<String>, PathRejection>,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let (Path(container), Query(ExportQuery { include_refused })) = (container?, query?);
+    let (Path(container), Query(query)) = (container?, query?);
     desk.look_up(|reply| Command::Export {
         container,
-        include_refused,
+        options: query.into(),
         reply,
     })
     .await
@@ -205,10 +223,10 @@ async fn export_image(
     image: Result<Path<String>, PathRejection>,
     query: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let (Path(image), Query(ExportQuery { include_refused })) = (image?, query?);
+    let (Path(image), Query(query)) = (image?, query?);
     desk.look_up(|reply| Command::ExportImage {
         image,
-        include_refused,
+        options: query.into(),
         reply,
     })
     .await

@@ -4,6 +4,7 @@
 //! the endpoints, `client` the other end. Knows nothing of how answers are found: it asks the
 //! collector.
 
+mod audit;
 pub mod client;
 mod handlers;
 pub mod listen;

@@ -6,9 +6,10 @@
 //! | `GET /v1/containers` | `[Summary]` |
 //! | `GET /v1/containers/{C}` | [`Detail`] |
 //! | `GET /v1/containers/{C}/calls/{SYSCALL}` | `[Explanation]` |
-//! | `GET /v1/containers/{C}/profile?include_refused=bool` | [`Export`] |
+//! | `GET /v1/containers/{C}/profile?include_refused=bool&args=bool` | [`Export`] |
 //! | `GET /v1/containers/{C}/filters` | `[InstalledFilter]`, the oldest first |
-//! | `GET /v1/images/{REF}/profile?include_refused=bool` | [`Export`], of all its containers (REF percent-encoded) |
+//! | `GET /v1/containers/{C}/active?ptrace=bool` | [`Active`](crate::audit::active::Active) |
+//! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool` | [`Export`], of all its containers (REF percent-encoded) |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
 //!
 //! `{C}` is a name, an id or an id's prefix. An error is an [`ErrorBody`] with status 400, 404, 409 or 500.
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::profile::reason::Reason;
 use crate::profile::{
+    arguments::Values,
     completeness::Completeness,
     identity::Identity,
     observation::{Refusal, RefusedWith, Sighting, Tally},
@@ -125,6 +127,9 @@ pub struct Explanation {
     pub refusals: Vec<Refusal>,
     /// Calls and errors, where counting is on.
     pub tally: Option<Tally>,
+    /// Values of its arguments, where they were recorded without a gap.
+    #[serde(default)]
+    pub arguments: Option<Values>,
 }
 
 /// `GET /v1/containers/{C}`
@@ -172,6 +177,9 @@ pub struct Export {
     pub baseline: u64,
     /// Calls that were refused and are not in it.
     pub refused_left_out: u64,
+    /// Of the allowed names, those with some values of their arguments only.
+    #[serde(default)]
+    pub narrowed: u64,
     /// Names of the containers that went into it.
     pub containers: Vec<String>,
 }
@@ -191,7 +199,8 @@ pub enum Event {
         /// `started`, `named`, `stopped`.
         change: String,
     },
-    /// A call was seen for the first time in a container.
+    /// A call was seen for the first time in a container, or refused; one that goes on being refused
+    /// is told at most once a second.
     Call {
         /// The container's full id.
         id: String,
@@ -203,6 +212,9 @@ pub enum Event {
         call: String,
         /// Set when it was refused.
         refused: Option<RefusedWith>,
+        /// How often it was refused so by then; 0 where it was not.
+        #[serde(default)]
+        count: u64,
         /// Who, when.
         first: Sighting,
     },

@@ -4,7 +4,10 @@
 //! calls without arguments, so of a call that the filter judges by arguments only that much is
 //! said. Must not decide what a profile holds.
 
+pub mod active;
 pub mod danger;
+pub mod evidence;
+pub mod loader;
 
 use crate::{
     profile::call::{Call, CallSet},
@@ -13,7 +16,7 @@ use crate::{
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
         filter::evaluate::passes_every_filter,
-        summary::{Case, Standing, standing},
+        summary::{Case, Standing, standing_of_call},
     },
 };
 
@@ -88,7 +91,7 @@ pub fn compare(
         if !used && let_through_regardless(call) {
             continue;
         }
-        match standing_of(diagrams, filter, call)? {
+        match standing_of_call(diagrams, filter, call)? {
             Standing::Always(action) if action.lets_through() && used => {
                 comparison.used.push(call);
             }
@@ -140,16 +143,6 @@ pub fn foresee(
 fn let_through_regardless(call: Call) -> bool {
     let arch = Arch::from(call.abi);
     passes_every_filter(arch, arch.seen_by_filters(call.nr))
-}
-
-fn standing_of(diagrams: &mut Diagrams, filter: Node, call: Call) -> Result<Standing, TooLarge> {
-    if let_through_regardless(call) {
-        return Ok(Standing::Always(Action::Allow));
-    }
-    let arch = Arch::from(call.abi);
-    let nr = arch.seen_by_filters(call.nr);
-    let node = diagrams.select_call(filter, arch, nr);
-    standing(diagrams, node)
 }
 
 impl Unused {

@@ -2,7 +2,7 @@
 
 use super::{Collector, command::Command, reference};
 use crate::{
-    api::protocol::{Detail, ErrorBody, Explanation, Export, InstalledFilter, Summary},
+    api::protocol::{Detail, ErrorBody, Explanation, Export, Summary},
     profile::{
         call::{Call, CallSet},
         completeness::Completeness,
@@ -11,7 +11,7 @@ use crate::{
         table,
         verdict::{Facts, judge, judge_together},
     },
-    seccomp::{dialects::docker, exported, filter::program::Instruction},
+    seccomp::{dialects::docker, exported},
 };
 
 /// How long a running container must show nothing new to count as known.
@@ -39,20 +39,25 @@ impl Collector {
             }
             Command::Export {
                 container,
-                include_refused,
+                options,
                 reply,
             } => {
-                let _ = reply.send(self.export(&container, Options { include_refused }));
+                let _ = reply.send(self.export(&container, options));
             }
             Command::Filters { container, reply } => {
                 let _ = reply.send(self.filters(&container));
             }
+            Command::Evidence {
+                container,
+                ptrace,
+                reply,
+            } => self.evidence(&container, ptrace, reply),
             Command::ExportImage {
                 image,
-                include_refused,
+                options,
                 reply,
             } => {
-                let _ = reply.send(self.export_image(&image, Options { include_refused }));
+                let _ = reply.send(self.export_image(&image, options));
             }
             Command::Watch { reply } => {
                 let _ = reply.send(self.events.subscribe());
@@ -60,12 +65,12 @@ impl Collector {
         }
     }
 
-    fn observed(&mut self, id: &str) -> Option<Observation> {
+    pub(super) fn observed(&mut self, id: &str) -> Option<Observation> {
         let container = self.containers.get(id)?;
         container.observation(self.source.as_mut(), &self.executables)
     }
 
-    fn judged(&self, id: &str, observation: Option<&Observation>) -> Completeness {
+    pub(super) fn judged(&self, id: &str, observation: Option<&Observation>) -> Completeness {
         let container = self.containers.get(id);
         let facts = Facts {
             lost_calls: container.map_or(0, |known| known.lost_calls(self.lost_calls())),
@@ -192,31 +197,6 @@ impl Collector {
         Ok(exported(&composed, completeness, vec![name]))
     }
 
-    fn filters(&mut self, wanted: &str) -> Result<Vec<InstalledFilter>, ErrorBody> {
-        let id = reference::resolve(&self.containers, wanted)?;
-        let hashes = self.observed(&id).unwrap_or_default().filters;
-        Ok(hashes
-            .into_iter()
-            .map(|hash| InstalledFilter {
-                instructions: self.filter(&hash),
-                hash,
-            })
-            .collect())
-    }
-
-    /// A filter's instructions: kept, or still in the kernel's table.
-    fn filter(&mut self, hash: &str) -> Option<Vec<(u16, u8, u8, u32)>> {
-        let words = self.keep.filter(hash).or_else(|| {
-            let hash = u64::from_str_radix(hash, 16).ok()?;
-            self.source.filter(hash).ok()?
-        })?;
-        let instruction = |word: u64| {
-            let Instruction { code, jt, jf, k } = Instruction::from_bytes(word.to_ne_bytes());
-            (code, jt, jf, k)
-        };
-        Some(words.into_iter().map(instruction).collect())
-    }
-
     fn export_image(&mut self, wanted: &str, options: Options) -> Result<Export, ErrorBody> {
         self.read_losses();
         let ids: Vec<String> = self
@@ -282,6 +262,7 @@ fn exported(composed: &Composed, completeness: Completeness, containers: Vec<Str
         observed: composed.counts.observed,
         baseline: composed.counts.baseline,
         refused_left_out: composed.counts.refused_left_out,
+        narrowed: composed.counts.narrowed,
         containers,
     }
 }
@@ -302,6 +283,7 @@ fn explanation(call: Call, observation: &Observation, composed: &Composed) -> Ex
             .cloned()
             .collect(),
         tally: observation.tallies.get(&call).copied(),
+        arguments: observation.arguments.of(call).cloned(),
     }
 }
 

@@ -2,8 +2,12 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::api::protocol::{
-    Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+use crate::{
+    api::protocol::{
+        Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+    },
+    audit::evidence::Evidence,
+    profile::compose::Options,
 };
 
 /// An answer, or why there is none.
@@ -42,8 +46,8 @@ pub enum Command {
     Export {
         /// Name, id or id prefix.
         container: String,
-        /// Allow what was refused so far.
-        include_refused: bool,
+        /// What the profile is to hold.
+        options: Options,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },
@@ -54,12 +58,21 @@ pub enum Command {
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Vec<InstalledFilter>>>,
     },
+    /// Everything about one container, for an audit.
+    Evidence {
+        /// Name, id or id prefix.
+        container: String,
+        /// Read its filters by ptrace, which stops its first process for a moment.
+        ptrace: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Evidence>>,
+    },
     /// The profile of all containers of an image.
     ExportImage {
         /// Reference or id.
         image: String,
-        /// Allow what was refused so far.
-        include_refused: bool,
+        /// What the profile is to hold.
+        options: Options,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     profile::{
+        asked::Asked,
         call::{Call, CallSet},
         identity::Identity,
         observation::{Observation, Sighting},
@@ -29,6 +30,8 @@ fn depth(path: &Path) -> u32 {
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) identity: Identity,
+    /// What its engine was asked for, once it told.
+    pub(super) asked: Option<Asked>,
     /// Its topmost cgroup below the mount, once a path told.
     pub(super) root: Option<PathBuf>,
     /// Its cgroups that have a record in the kernel.
@@ -53,6 +56,7 @@ impl Container {
     /// A container that was just met.
     pub(super) fn new(identity: Identity, lost_before: u64, now_ms: u64) -> Self {
         Self {
+            asked: None,
             identity,
             root: None,
             cgroups: BTreeSet::new(),
@@ -82,6 +86,7 @@ impl Container {
             lost: Some(kept.lost_calls),
             unkept: false,
             changed_ms: kept.changed_ms,
+            asked: kept.asked,
             identity: kept.identity,
         }
     }
@@ -140,6 +145,7 @@ impl Container {
             None if self.in_flight.is_empty() => return None,
             None => Observation::default(),
         };
+        whole.arguments.forget(&self.in_flight);
         whole.observed.extend(&self.in_flight);
         whole.in_flight.extend(&self.in_flight);
         whole.sightings = self
@@ -160,6 +166,7 @@ impl Container {
         observation.in_flight = self.in_flight.clone();
         KeptContainer {
             identity: self.identity.clone(),
+            asked: self.asked.clone(),
             observation,
             cgroup: self.root.clone(),
             cgroups: self.cgroups.clone(),

@@ -55,17 +55,20 @@ impl Collector {
     }
 
     /// The engine tells who a container is.
-    fn identify(&mut self, identity: Identity) {
+    fn identify(&mut self, mut identity: Identity) {
+        let asked = identity.asked.take().map(|asked| *asked);
         let now = self.places.now_ms();
         let lost = self.lost_calls();
         let Some(container) = self.containers.get_mut(&identity.id) else {
             let mut container = Container::new(identity, lost, now);
             // It was made, and perhaps has never run: there is nothing to keep of it yet.
             container.unkept = false;
+            container.asked = asked;
             self.containers
                 .insert(container.identity.id.clone(), container);
             return;
         };
+        container.asked = asked.or(container.asked.take());
         let named = container.identity.name.is_none() && identity.name.is_some();
         let older = std::mem::replace(&mut container.identity, identity);
         let identity = &mut container.identity;

@@ -21,6 +21,8 @@ impl Collector {
                     self.owner(cgroup);
                 }
                 News::Gone { cgroup, .. } => self.on_gone(cgroup),
+                // Read from the kernel's maps when somebody asks.
+                News::Arguments { .. } => {}
                 News::Filter { cgroup, hash, .. } => self.on_filter(cgroup, hash),
             }
         }
@@ -69,6 +71,7 @@ impl Collector {
             cgroup,
             call,
             refused,
+            count,
             pid,
             session,
             exec_id,
@@ -108,6 +111,7 @@ impl Collector {
             abi: call.abi.name().into(),
             call: table::display_name(call),
             refused,
+            count,
             first: sighting,
         });
     }
@@ -206,31 +210,5 @@ impl Collector {
             self.kept(result);
         }
         true
-    }
-
-    /// A filter was installed: a container's is kept, a host service's is not our business.
-    fn on_filter(&mut self, cgroup: u64, hash: u64) {
-        let owner = self.owner(cgroup);
-        let wanted = !matches!(owner, Owner::Host);
-        if wanted {
-            match self.source.filter(hash) {
-                Ok(Some(instructions)) => {
-                    let result = self
-                        .keep
-                        .keep_filter(&format!("{hash:016x}"), &instructions);
-                    if !self.kept(result) {
-                        return;
-                    }
-                }
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::error!(%error, "a filter cannot be read");
-                    return;
-                }
-            }
-        }
-        if let Err(error) = self.source.forget_filter(hash) {
-            tracing::error!(%error, "a filter's place cannot be freed");
-        }
     }
 }

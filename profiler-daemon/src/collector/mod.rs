@@ -8,7 +8,9 @@ mod answers;
 pub mod command;
 mod container;
 mod engine;
+mod evidence;
 pub mod executables;
+mod filters;
 mod kernel_news;
 pub mod observed;
 pub mod ports;
@@ -16,7 +18,10 @@ mod reconcile;
 mod reference;
 mod status;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +30,7 @@ use self::{
     command::Command,
     container::Container,
     executables::Executables,
-    ports::{Home, Keep, Places},
+    ports::{Home, Keep, Places, Processes},
 };
 use crate::{
     api::protocol::Event,
@@ -68,6 +73,8 @@ pub struct Parts {
     pub source: Box<dyn Source>,
     /// Where cgroups are.
     pub places: Box<dyn Places>,
+    /// What running processes tell.
+    pub processes: Arc<dyn Processes>,
     /// What must outlive them.
     pub keep: Box<dyn Keep>,
     /// Docker is not asked at all.
@@ -86,10 +93,13 @@ enum EngineState {
 pub struct Collector {
     source: Box<dyn Source>,
     places: Box<dyn Places>,
+    processes: Arc<dyn Processes>,
     keep: Box<dyn Keep>,
     containers: BTreeMap<String, Container>,
     owners: HashMap<u64, Owner>,
     executables: Executables,
+    /// Hashes of filters of which it is known which arguments they look at.
+    judged: BTreeSet<u64>,
     learned: LearnedBaseline,
     engine: EngineState,
     events: broadcast::Sender<Event>,
@@ -109,6 +119,7 @@ impl Collector {
         let Parts {
             source,
             places,
+            processes,
             mut keep,
             engine_off,
         } = parts;
@@ -117,10 +128,12 @@ impl Collector {
             started_ms: places.now_ms(),
             source,
             places,
+            processes,
             keep,
             containers: BTreeMap::new(),
             owners: HashMap::new(),
             executables: Executables::default(),
+            judged: BTreeSet::new(),
             engine: if engine_off {
                 EngineState::Off
             } else {

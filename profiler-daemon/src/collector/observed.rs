@@ -30,6 +30,8 @@ pub fn part(
         let from_within =
             container_level.is_some_and(|level| snapshot.entry_levels >> level.min(63) != 0);
         if from_within {
+            // With which values nobody recorded: they were taken for the runtime's.
+            part.arguments.forget(&part.runtime);
             part.observed.extend(&part.runtime);
             part.answered.extend(&part.runtime);
             part.refused.extend(&part.runtime_refused);

@@ -9,11 +9,15 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::profile::{
-    baseline::learned::LearnedBaseline,
-    call::CallSet,
-    identity::{Engine, Identity},
-    observation::Observation,
+use crate::{
+    audit::evidence::FirstProcess,
+    profile::{
+        asked::Asked,
+        baseline::learned::LearnedBaseline,
+        call::CallSet,
+        identity::{Engine, Identity},
+        observation::Observation,
+    },
 };
 
 /// Where a cgroup is.
@@ -54,11 +58,35 @@ pub trait Places: Send {
     fn now_ms(&self) -> u64;
 }
 
+/// A container's first process that is asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The container's full id.
+    pub id: String,
+    /// Its topmost cgroup.
+    pub root: PathBuf,
+    /// The process, as the engine named it.
+    pub pid: Option<u32>,
+    /// Its filters are to be read by ptrace, which stops it for a moment.
+    pub ptrace: bool,
+}
+
+/// What running processes tell of their filters. May take a while: not for the collector's task.
+pub trait Processes: Send + Sync {
+    /// A container's first process; none if it is gone.
+    fn first(&self, wanted: &Wanted) -> Option<FirstProcess>;
+    /// The first two numbers of the kernel's version.
+    fn kernel(&self) -> (u32, u32);
+}
+
 /// What is kept of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptContainer {
     /// Who it is.
     pub identity: Identity,
+    /// What its engine was asked for, once it told.
+    #[serde(default)]
+    pub asked: Option<Asked>,
     /// The union of all its cgroups that are gone, with what only news brings of the others.
     pub observation: Observation,
     /// Where its topmost cgroup was.

@@ -157,6 +157,9 @@ pub struct ExportArgs {
     /// Allow the calls that were refused so far, too
     #[arg(long)]
     pub include_refused: bool,
+    /// Allow calls only with the values that their arguments had, where all were recorded
+    #[arg(long)]
+    pub args: bool,
     /// Write nothing and exit with 5 unless the observation is complete
     #[arg(long)]
     pub require_complete: bool,
@@ -190,6 +193,9 @@ pub struct RecordArgs {
     /// The dialect
     #[arg(long, value_enum, default_value = "docker")]
     pub format: WrittenDialect,
+    /// Allow calls only with the values that their arguments had
+    #[arg(long)]
+    pub args: bool,
     /// The command and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,

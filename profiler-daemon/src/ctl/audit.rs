@@ -12,7 +12,7 @@ use super::{
     circumstances::{circumstances, meaning},
     clock::absolute,
     exit::{ExitStatus, Failure},
-    operand::{Operand, load},
+    operand::{in_force, load},
     policy_wording::{answer, case_value, cases},
     printable::{elided, printable, wrapped},
     profile_args::AuditArgs,
@@ -43,17 +43,21 @@ pub(super) async fn run(
     let detail = client.show(&args.container).await?;
     let seen = Seen::of(&detail);
     let mut diagrams = Diagrams::new();
-    let active = match active(&args.container, &detail, client, circumstances.arch).await? {
-        Active::Known(operand, source) => {
+    let told = client.active(&args.container, args.ptrace).await?;
+    let active = match in_force(&args.container, &told) {
+        Ok(operand) => {
             let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
             let comparison = compare(&mut diagrams, root, &seen.made, &seen.named)?;
-            Some((comparison, source))
+            Some((comparison, told.told))
         }
-        Active::Unknown(why) if args.candidate.is_some() => {
-            terminal.remark(&wrapped(&format!("{}: {why}", args.container), 2, WIDTH));
+        Err(Failure {
+            status: ExitStatus::NotFound,
+            message: Some(why),
+        }) if args.candidate.is_some() => {
+            terminal.remark(&wrapped(&why, 2, WIDTH));
             None
         }
-        Active::Unknown(why) => return Err(Failure::new(ExitStatus::NotFound, why)),
+        Err(failure) => return Err(failure),
     };
     let prospect = match &args.candidate {
         None => None,
@@ -103,45 +107,6 @@ impl Seen {
     fn abis(&self) -> BTreeSet<Abi> {
         let used = self.made.iter().map(|call| call.abi);
         used.chain([Abi::X86_64]).collect()
-    }
-}
-
-/// The filter in force, and how it is known.
-enum Active {
-    Known(Box<Operand>, String),
-    Unknown(String),
-}
-
-async fn active(
-    container: &str,
-    detail: &Detail,
-    client: &Client,
-    native: crate::seccomp::arch::Arch,
-) -> Result<Active, Failure> {
-    let identity = &detail.summary.identity;
-    if detail.filters.is_empty() {
-        if identity.unconfined == Some(true) {
-            let none = load("unconfined", client, native).await?;
-            let source = "no filter: the engine asked for none".to_owned();
-            return Ok(Active::Known(Box::new(none), source));
-        }
-        return Ok(Active::Unknown(
-            "its filter is not known, for it was installed before profilerd recorded: restart it, \
-             or compare a candidate with --candidate"
-                .to_owned(),
-        ));
-    }
-    match load(&format!("active:{container}"), client, native).await {
-        Ok(operand) => {
-            let hashes = detail.filters.join(", ");
-            let source = format!("the filter in force, copied when it was installed ({hashes})");
-            Ok(Active::Known(Box::new(operand), source))
-        }
-        Err(Failure {
-            status: ExitStatus::NotFound,
-            message: Some(why),
-        }) => Ok(Active::Unknown(why)),
-        Err(failure) => Err(failure),
     }
 }
 

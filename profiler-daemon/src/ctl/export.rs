@@ -19,8 +19,13 @@ use crate::{
         client::{Client, ClientError},
         protocol::{Detail, Export},
     },
+    profile::compose::Options,
     seccomp::{arch::Arch, dialects::printed::Leaning},
 };
+
+/// What there is to say where --args changed nothing.
+const NOT_NARROWED: &str = "no call could be narrowed to the values of its arguments: they are \
+    recorded by a profilerd that runs with --args, of containers that start while it does";
 
 /// Refused calls that the summary names.
 const MOST_NAMES: usize = 5;
@@ -42,6 +47,9 @@ pub(super) async fn run(
     deliver_bytes(&bytes, args.output.as_deref(), terminal)?;
     let left_out = left_out(&export, client).await;
     terminal.remark(&summary(&title, &export, &left_out));
+    if args.args && export.narrowed == 0 {
+        terminal.remark(&wrapped(NOT_NARROWED, 2, WIDTH));
+    }
     Ok(ExitStatus::Done)
 }
 
@@ -63,17 +71,20 @@ pub(super) fn render(
 
 /// What `export C` or `export image:REF` means, and what to call it.
 async fn fetch(args: &ExportArgs, client: &Client) -> Result<(String, Export), Failure> {
-    let refused = args.include_refused;
+    let options = Options {
+        include_refused: args.include_refused,
+        arguments: args.args,
+    };
     if let Some(image) = args.target.strip_prefix("image:") {
-        let export = client.export_image(image, refused).await?;
+        let export = client.export_image(image, options).await?;
         return Ok((image_title(image, &export), export));
     }
-    let missing = match client.export(&args.target, refused).await {
+    let missing = match client.export(&args.target, options).await {
         Ok(export) => return Ok((args.target.clone(), export)),
         Err(ClientError::NotFound(message)) => message,
         Err(error) => return Err(error.into()),
     };
-    match client.export_image(&args.target, refused).await {
+    match client.export_image(&args.target, options).await {
         Ok(export) => Ok((image_title(&args.target, &export), export)),
         Err(ClientError::NotFound(_)) => Err(nothing(args, client, missing).await),
         Err(error) => Err(error.into()),
@@ -147,6 +158,10 @@ fn summary(title: &str, export: &Export, left_out: &[String]) -> String {
         text.push_str(&format!(", {included} refused so far"));
     }
     text.push(')');
+    if export.narrowed > 0 {
+        let count = counted(export.narrowed, "call", "calls");
+        text.push_str(&format!("; {count} with the values only that were seen"));
+    }
     if export.refused_left_out > 0 {
         let mut named = left_out
             .iter()
@@ -203,6 +218,7 @@ mod tests {
             observed: 1,
             baseline: 0,
             refused_left_out: 1,
+            narrowed: 0,
             containers: vec!["web".to_owned()],
         };
         assert_eq!(

@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     api::client::{Client, ClientError},
+    audit::active::{Active, ActiveError, stacked},
+    profile::compose::Options,
     seccomp::{
-        action::Action,
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
         dialects::{
@@ -28,10 +29,7 @@ use crate::{
             },
             read, recognise,
         },
-        filter::{
-            program::{Instruction, Program},
-            symbolic,
-        },
+        filter::program::Program,
         finding::{Finding, Level, Reading},
         meaning::{self, Meaning},
         policy::Policy,
@@ -219,8 +217,8 @@ fn bytes(name: &str) -> Result<(String, Vec<u8>), Failure> {
 /// What the daemon would export.
 async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, Failure> {
     let export = match name.strip_prefix("image:") {
-        Some(image) => client.export_image(image, false).await,
-        None => client.export(name, false).await,
+        Some(image) => client.export_image(image, Options::default()).await,
+        None => client.export(name, Options::default()).await,
     };
     let export = match export {
         Ok(export) => export,
@@ -259,35 +257,21 @@ pub(super) fn exported(
     })
 }
 
-/// The filters that were installed in a container, the newest first.
+/// The filter in force for a container.
 async fn active(container: &str, client: &Client) -> Result<Operand, Failure> {
-    let mut programs = Vec::new();
-    for filter in client.filters(container).await? {
-        let instructions = filter.instructions.ok_or_else(|| {
-            Failure::new(
-                ExitStatus::NotFound,
-                format!(
-                    "no copy was kept of the filter {} of {container}: start it while profilerd runs",
-                    filter.hash
-                ),
-            )
-        })?;
-        let instructions = instructions
-            .into_iter()
-            .map(|(code, jt, jf, k)| Instruction { code, jt, jf, k })
-            .collect();
-        let program = Program::new(instructions).map_err(|error| {
-            Failure::new(
-                ExitStatus::Unreachable,
-                format!(
-                    "the copy of the filter {} is no filter: {error}",
-                    filter.hash
-                ),
-            )
-        })?;
-        programs.push(program);
-    }
-    programs.reverse();
+    let active = client.active(container, false).await?;
+    in_force(container, &active)
+}
+
+/// The filter in force for a container, as the daemon told it.
+pub(super) fn in_force(container: &str, active: &Active) -> Result<Operand, Failure> {
+    let programs = active.programs().map_err(|error| {
+        let status = match error {
+            ActiveError::Unknown(_) => ExitStatus::NotFound,
+            ActiveError::Unreadable(_) => ExitStatus::Unreachable,
+        };
+        Failure::new(status, format!("{container}: {error}"))
+    })?;
     Ok(known(
         &format!("active:{container}"),
         Subject::Filters(programs),
@@ -337,12 +321,7 @@ impl Operand {
             Subject::Filters(programs) => programs.as_slice(),
             Subject::Document(_) | Subject::Unconfined => &[],
         };
-        let mut whole = diagrams.answer(Action::Allow);
-        for program in programs.iter().rev() {
-            let one = symbolic::diagram(diagrams, program).map_err(undecided)?;
-            whole = diagrams.stack(one, whole).map_err(undecided)?;
-        }
-        Ok(whole)
+        stacked(diagrams, programs).map_err(undecided)
     }
 
     fn bad(&self, message: &str) -> Failure {

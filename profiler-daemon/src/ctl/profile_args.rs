@@ -273,6 +273,9 @@ pub struct AuditArgs {
     /// A profile: what would it refuse of what the container does?
     #[arg(long, value_name = "P", long_help = OPERAND)]
     pub candidate: Option<String>,
+    /// Read the filter in force from the kernel by ptrace: a blocked call may return EINTR
+    #[arg(long)]
+    pub ptrace: bool,
     /// Which meaning of the candidate
     #[arg(long, value_enum, default_value = "exact")]
     pub meaning: MeaningName,

@@ -23,7 +23,7 @@ use crate::{
         verdict::{Facts, judge},
     },
     recorder::{self, RecordError, Recorded},
-    seccomp::{dialects::docker, exported},
+    seccomp::{deciding, dialects::docker, exported},
 };
 
 /// Runs the command and writes its profile; ends as the command does.
@@ -49,13 +49,18 @@ fn perform(args: &RecordArgs, terminal: &Terminal) -> Result<ExitStatus, Failure
     } else {
         Stdio::from(std::io::stderr())
     };
+    let arguments = if args.args {
+        deciding::usual()
+    } else {
+        Vec::new()
+    };
     let recorded = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(ExitStatus::Executor, format!("cannot start: {error}")))?
-        .block_on(recorder::record(&args.command, stdout))
+        .block_on(recorder::record(&args.command, stdout, arguments))
         .map_err(|error| Failure::new(status_of(&error), error.to_string()))?;
-    let export = export(&recorded);
+    let export = export(&recorded, args.args);
     let title = args.command.first().map_or_else(String::new, |command| {
         command.to_string_lossy().into_owned()
     });
@@ -88,11 +93,14 @@ fn ended(recorded: &Recorded) -> ExitStatus {
     ExitStatus::Command(u8::try_from(code).unwrap_or(125))
 }
 
-fn export(recorded: &Recorded) -> Export {
+fn export(recorded: &Recorded, arguments: bool) -> Export {
     let composed = compose(&Inputs {
         observation: &recorded.observation,
         learned: &LearnedBaseline::default(),
-        options: Options::default(),
+        options: Options {
+            include_refused: false,
+            arguments,
+        },
     });
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -113,6 +121,7 @@ fn export(recorded: &Recorded) -> Export {
         observed: composed.counts.observed,
         baseline: composed.counts.baseline,
         refused_left_out: composed.counts.refused_left_out,
+        narrowed: composed.counts.narrowed,
         containers: Vec::new(),
     }
 }

@@ -2,9 +2,10 @@
 
 mod host;
 mod keeping;
+mod processes;
 mod recording;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use thiserror::Error;
 use tokio::{
@@ -14,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{host::Host, keeping::Files, recording::Recording};
+use self::{host::Host, keeping::Files, processes::RunningProcesses, recording::Recording};
 use crate::{
     api::{
         listen::{ListenError, Socket},
@@ -154,6 +155,7 @@ impl Running {
             Some(root) => CgroupTree::open(root)?,
             None => CgroupTree::open(&crate::cgroup::mount::find()?)?,
         };
+        let processes = RunningProcesses::new(CgroupTree::open(tree.root())?);
         let Recording { source, news } = Recording::open(config)?;
         let stop = CancellationToken::new();
         let (kernel_tx, kernel) = mpsc::channel(KERNEL_QUEUE);
@@ -162,6 +164,7 @@ impl Running {
         let collector = Collector::new(Parts {
             source,
             places: Box::new(Host::new(tree)),
+            processes: Arc::new(processes),
             keep: Box::new(Files::new(state)),
             engine_off: endpoint.is_none(),
         });

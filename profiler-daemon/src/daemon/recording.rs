@@ -10,6 +10,7 @@ use crate::{
     config::{Config, HookChoice},
     kernel::{self, Hooks, Kernel, Ring, Selection, Settings},
     recording::{news::News, replay::Replay, source::Source},
+    seccomp::deciding,
 };
 
 /// Records, and the news of them.
@@ -81,6 +82,11 @@ fn settings(config: &Config) -> Settings {
         max_cgroups: config.max_cgroups,
         ring_bytes: config.ring_bytes,
         counting: config.count,
+        arguments: if config.args {
+            deciding::usual()
+        } else {
+            Vec::new()
+        },
         only_cgroup: None,
     }
 }

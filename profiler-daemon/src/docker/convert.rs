@@ -9,7 +9,10 @@ use bollard::models::{
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::defaults::EngineDefaults;
-use crate::profile::identity::{Identity, Image};
+use crate::profile::{
+    asked::{Asked, AskedProfile},
+    identity::{Identity, Image},
+};
 
 /// An inspected container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,7 @@ impl Inspected {
             running,
             created_ms: answer.created.as_deref().and_then(ms_since_epoch),
             unconfined: unconfined(&host, defaults),
+            asked: Some(Box::new(asked(&host, defaults))),
         };
         let runtime = host
             .runtime
@@ -132,15 +136,28 @@ fn no_new_privileges(host: &HostConfig, defaults: &EngineDefaults) -> bool {
 /// Whether the engine asks for no filter. It can't be told for a privileged container with a
 /// profile of its own: older engines ignore the profile, newer ones set it.
 fn unconfined(host: &HostConfig, defaults: &EngineDefaults) -> Option<bool> {
-    let profile = security_options(host)
-        .filter(|(key, _)| *key == "seccomp")
-        .map(|(_, profile)| profile)
-        .last();
-    match (profile, host.privileged.unwrap_or_default()) {
+    match (seccomp_option(host), host.privileged.unwrap_or_default()) {
         (Some("unconfined"), _) | (None, true) => Some(true),
         (Some(_), true) => None,
         (Some(_), false) => Some(false),
         (None, false) => Some(defaults.unconfined),
+    }
+}
+
+fn seccomp_option(host: &HostConfig) -> Option<&str> {
+    security_options(host)
+        .filter(|(key, _)| *key == "seccomp")
+        .map(|(_, profile)| profile)
+        .last()
+}
+
+fn asked(host: &HostConfig, defaults: &EngineDefaults) -> Asked {
+    Asked {
+        profile: AskedProfile::of(seccomp_option(host)),
+        engine_default: defaults.seccomp.clone(),
+        privileged: host.privileged.unwrap_or_default(),
+        cap_add: host.cap_add.clone().unwrap_or_default(),
+        cap_drop: host.cap_drop.clone().unwrap_or_default(),
     }
 }
 
@@ -182,6 +199,7 @@ mod tests {
             runtime: "crun".to_owned(),
             no_new_privileges: false,
             unconfined: false,
+            seccomp: Some("default".to_owned()),
         }
     }
 
@@ -278,6 +296,17 @@ mod tests {
                 "{host}"
             );
         }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_kept_in_the_engines_words() {
+        let read = with_host(json!({"SecurityOpt": ["seccomp={}"], "Privileged": true,
+            "CapAdd": ["SYS_ADMIN"], "CapDrop": null}));
+        let asked = read.identity.asked.expect("inspected");
+        assert_eq!(asked.profile, AskedProfile::of(Some("{}")));
+        assert_eq!(asked.engine_default.as_deref(), Some("default"));
+        assert!(asked.privileged && asked.cap_drop.is_empty());
+        assert_eq!(asked.cap_add, ["SYS_ADMIN"]);
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub struct EngineDefaults {
     pub no_new_privileges: bool,
     /// The engine sets no filter at all: switched off, or the kernel has none.
     pub unconfined: bool,
+    /// The filter's profile in the engine's words: `default`, `builtin`, `unconfined`, a path;
+    /// none when it did not tell.
+    pub seccomp: Option<String>,
 }
 
 impl EngineDefaults {
@@ -46,6 +49,12 @@ impl EngineDefaults {
             runtime,
             no_new_privileges: option("no-new-privileges").is_some(),
             unconfined,
+            seccomp: option("seccomp").and_then(|option| {
+                let named = option
+                    .split(',')
+                    .find_map(|part| part.strip_prefix("profile="));
+                named.map(str::to_owned)
+            }),
         }
     }
 }
@@ -87,6 +96,7 @@ mod tests {
                 runtime: "crun".to_owned(),
                 no_new_privileges: false,
                 unconfined: false,
+                seccomp: Some("default".to_owned()),
             }
         );
         let strict = EngineDefaults::read(

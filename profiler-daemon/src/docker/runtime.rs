@@ -35,7 +35,7 @@ struct Edition {
 #[derive(Clone, Debug)]
 struct Answer {
     edition: Edition,
-    said: Option<(String, String)>,
+    said: Option<Runtime>,
 }
 
 /// The runtimes of one engine. A binary is asked once, and again when it was replaced.
@@ -77,19 +77,14 @@ impl Runtimes {
             Some(binary) => self.version_of(binary).await,
             None => None,
         };
-        match said {
-            Some((name, version)) => Runtime {
-                name,
-                version: Some(version),
-            },
-            None => Runtime {
-                name: plain.to_owned(),
-                version: None,
-            },
-        }
+        said.unwrap_or_else(|| Runtime {
+            name: plain.to_owned(),
+            version: None,
+            libseccomp: None,
+        })
     }
 
-    async fn version_of(&self, binary: PathBuf) -> Option<(String, String)> {
+    async fn version_of(&self, binary: PathBuf) -> Option<Runtime> {
         let edition = match trusted_edition(&binary) {
             Ok(edition) => edition,
             Err(error) => {
@@ -171,7 +166,7 @@ fn trusted_edition(binary: &Path) -> io::Result<Edition> {
     })
 }
 
-async fn ask(binary: &Path) -> Option<(String, String)> {
+async fn ask(binary: &Path) -> Option<Runtime> {
     let output = Command::new(binary)
         .arg("--version")
         .stdin(Stdio::null())
@@ -191,16 +186,24 @@ async fn ask(binary: &Path) -> Option<(String, String)> {
     }
 }
 
-/// Name and version from what `--version` prints: `runc version 1.1.5+ds1` and more lines.
+/// What `--version` prints: `runc version 1.1.5+ds1`, and among more lines `libseccomp: 2.5.4`.
 #[must_use]
-pub fn parse_version(printed: &str) -> Option<(String, String)> {
-    let mut words = printed.lines().next()?.split_whitespace();
+pub fn parse_version(printed: &str) -> Option<Runtime> {
+    let mut lines = printed.lines();
+    let mut words = lines.next()?.split_whitespace();
     let name = words.next()?.trim_end_matches(':');
     // `runc version 1.1`, `kata-runtime : 3.2.0`, `prog 1.0`.
     let version = words.find(|word| !matches!(*word, "version" | ":"))?;
+    let libseccomp = lines
+        .find_map(|line| line.trim().strip_prefix("libseccomp:"))
+        .map(|version| version.trim().to_owned());
     version
         .contains(|c: char| c.is_ascii_digit())
-        .then(|| (name.to_owned(), version.to_owned()))
+        .then(|| Runtime {
+            name: name.to_owned(),
+            version: Some(version.to_owned()),
+            libseccomp,
+        })
 }
 
 #[cfg(test)]
@@ -225,7 +228,8 @@ mod tests {
     fn versions_are_read_as_the_runtimes_print_them() {
         for (printed, name, version) in [
             (
-                "runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1+deb12u1\nspec: 1.0.2-dev\n",
+                "runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1+deb12u1\nspec: 1.0.2-dev\n\
+                 go: go1.19.8\nlibseccomp: 2.5.4\n",
                 "runc",
                 "1.1.5+ds1",
             ),
@@ -246,7 +250,11 @@ mod tests {
                 "3.2.0",
             ),
         ] {
-            let expected = Some((name.to_owned(), version.to_owned()));
+            let expected = Some(Runtime {
+                name: name.to_owned(),
+                version: Some(version.to_owned()),
+                libseccomp: (name == "runc").then(|| "2.5.4".to_owned()),
+            });
             assert_eq!(parse_version(printed), expected, "{printed}");
         }
         for odd in ["", "\n", "runc", "runc version", "usage: prog [options]"] {

@@ -11,6 +11,12 @@ pub(super) struct BootTime {
     unix_ms: u64,
 }
 
+/// Nanoseconds since boot, as the kernel programs count them.
+pub(super) fn boot_ns() -> u64 {
+    let boot = clock_gettime(ClockId::Boottime);
+    boot.tv_sec as u64 * 1_000_000_000 + boot.tv_nsec as u64
+}
+
 impl BootTime {
     pub(super) fn now() -> Self {
         let boot = clock_gettime(ClockId::Boottime);

@@ -27,6 +27,18 @@ pub(super) fn decode(bytes: &[u8], boot: BootTime) -> Option<News> {
             let refused = match record.what {
                 news::OBSERVED => None,
                 news::REFUSED => Some(refused_with(record.errno)),
+                news::ARGUMENTS => {
+                    return Some(News::Arguments {
+                        at_ms,
+                        cgroup,
+                        call: Call::new(Abi::from_index(record.abi)?, record.nr),
+                        values: record.values,
+                        pid: record.tgid,
+                        session: record.session,
+                        exec_id: record.exec_id,
+                        comm: text(&record.comm),
+                    });
+                }
                 _ => return None,
             };
             Some(News::Call {
@@ -34,6 +46,7 @@ pub(super) fn decode(bytes: &[u8], boot: BootTime) -> Option<News> {
                 cgroup,
                 call: Call::new(Abi::from_index(record.abi)?, record.nr),
                 refused,
+                count: u64::from(record.count),
                 pid: record.tgid,
                 session: record.session,
                 exec_id: record.exec_id,
@@ -117,13 +130,15 @@ mod tests {
     fn call(what: u32, errno: i32) -> Vec<u8> {
         let mut bytes = Vec::new();
         bytes.extend(1_u32.to_le_bytes());
-        bytes.extend(80_u32.to_le_bytes());
+        bytes.extend(104_u32.to_le_bytes());
         bytes.extend(5_000_000_u64.to_le_bytes());
         bytes.extend(77_u64.to_le_bytes());
         for word in [2, 125, what, errno as u32, 10, 11, 1, 0] {
             bytes.extend(word.to_le_bytes());
         }
-        bytes.extend(9_u64.to_le_bytes());
+        for word in [9_u64, 0, 0, 0] {
+            bytes.extend(word.to_le_bytes());
+        }
         bytes.extend(*b"ping\0garbage....");
         bytes
     }
@@ -150,7 +165,7 @@ mod tests {
     fn a_record_of_another_length_or_kind_is_not_guessed_at() {
         let good = call(0, 0);
         assert!(decode(&good, BootTime::now()).is_some());
-        assert!(decode(&good[..79], BootTime::now()).is_none());
+        assert!(decode(&good[..103], BootTime::now()).is_none());
         let mut unknown = good;
         unknown[0] = 99;
         assert!(decode(&unknown, BootTime::now()).is_none());

@@ -1,12 +1,13 @@
 //! The running kernel as a [`Source`]: reads the maps, frees records, counts losses.
 
 use std::{
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     path::PathBuf,
     time::{Duration, Instant},
 };
 
 use aya::{
-    maps::{HashMap, MapData, MapError, PerCpuArray, RingBuf},
+    maps::{HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
     programs::ProgramInfo,
 };
 use profiler_common::{
@@ -16,12 +17,14 @@ use profiler_common::{
 };
 
 use super::{
+    arguments::ArgumentMaps,
     clock::BootTime,
     decode,
     error::KernelError,
     load::Loaded,
     pod::Plain,
     programs::PROGRAMS,
+    reported,
     settings::Settings,
     slots::{self, FreeSlots, Records, SlotOf, typed},
     snapshot,
@@ -29,7 +32,8 @@ use super::{
 use crate::{
     profile::{
         abi::Abi,
-        call::Call,
+        arguments::Recorded,
+        call::{Call, CallSet},
         observation::{Refusal, Tally},
     },
     recording::source::{CountedRefusal, LossCount, Snapshot, Source, SourceError, SourceFacts},
@@ -80,17 +84,24 @@ const CAUSES: [(&str, bool, &str); loss::CAUSES as usize] = [
         false,
         "news of executions, filters or cgroups; names of executables may be missing",
     ),
+    (
+        "no_argument_room",
+        false,
+        "values of arguments that found no room; the calls count as made with any",
+    ),
 ];
 
 /// The running kernel.
 pub struct Kernel {
     facts: SourceFacts,
     records: Records,
+    records_fd: OwnedFd,
     slots: SlotOf,
     free: FreeSlots,
     refusals: HashMap<MapData, Plain<RefusalKey>, Plain<RawRefusal>>,
     counts: HashMap<MapData, Plain<CountKey>, Plain<Count>>,
     filters: HashMap<MapData, u64, Plain<Filter>>,
+    arguments: ArgumentMaps,
     losses: PerCpuArray<MapData, u64>,
     refusals_cache: Vec<(RefusalKey, RawRefusal)>,
     refusals_read: Option<Instant>,
@@ -112,10 +123,7 @@ impl Kernel {
             .pins
             .as_ref()
             .and_then(super::pins::Pins::since_ms)
-            .unwrap_or_else(|| {
-                let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-                BootTime::now().unix_ms(boot.tv_sec as u64 * 1_000_000_000 + boot.tv_nsec as u64)
-            });
+            .unwrap_or_else(|| BootTime::now().unix_ms(super::clock::boot_ns()));
         let program_pins = loaded
             .pins
             .as_ref()
@@ -126,20 +134,29 @@ impl Kernel {
                     .collect()
             })
             .unwrap_or_default();
+        let records = loaded.map("RECORDS")?;
+        let records_fd = match &records {
+            Map::Array(data) => data.fd().as_fd().try_clone_to_owned(),
+            _ => Err(std::io::Error::other("it is no array")),
+        };
         let mut kernel = Self {
+            records_fd: records_fd
+                .map_err(|error| KernelError::refused("keep the map of records open", &error))?,
             facts: SourceFacts {
                 hooks: loaded.hooks,
                 counting: settings.counting,
+                arguments: !settings.arguments.is_empty(),
                 limit: u64::from(settings.max_cgroups) - 1,
                 since_ms,
                 shortcomings: loaded.shortcomings.clone(),
             },
-            records: typed(loaded.map("RECORDS")?)?,
+            records: typed(records)?,
             slots: typed(loaded.map("SLOTS")?)?,
             free: typed(loaded.map("FREE_SLOTS")?)?,
             refusals: typed(loaded.map("REFUSALS")?)?,
             counts: typed(loaded.map("COUNTS")?)?,
             filters: typed(loaded.map("FILTERS")?)?,
+            arguments: ArgumentMaps::open(&mut loaded, settings.only_cgroup.is_some())?,
             losses: typed(loaded.map("LOSSES")?)?,
             refusals_cache: Vec::new(),
             refusals_read: None,
@@ -168,7 +185,7 @@ impl Kernel {
             .iter()
             .filter_map(|path| {
                 let fd = ProgramInfo::from_pin(path).ok()?.fd().ok()?;
-                let raw = std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&fd));
+                let raw = fd.as_fd().as_raw_fd();
                 let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{raw}")).ok()?;
                 let line = info
                     .lines()
@@ -291,6 +308,10 @@ impl Source for Kernel {
         if self.facts.counting {
             self.add_tallies(&mut snapshot).map_err(unreadable)?;
         }
+        if self.facts.arguments {
+            let told = self.arguments.tell(&record, &mut snapshot);
+            told.map_err(unreadable)?;
+        }
         Ok(Some(snapshot))
     }
 
@@ -313,8 +334,30 @@ impl Source for Kernel {
         for key in counts {
             remove(self.counts.remove(&key))?;
         }
+        if self.facts.arguments {
+            self.arguments.release(cgroup).map_err(unwritable)?;
+        }
         slots::give_back(&mut self.slots, &mut self.records, &mut self.free, cgroup)
             .map_err(unwritable)
+    }
+
+    fn tell_again(&mut self, cgroup: u64, calls: &CallSet) -> Result<(), SourceError> {
+        let slot = match self.slots.get(&cgroup, 0) {
+            Ok(slot) => slot,
+            Err(MapError::KeyNotFound) => return Ok(()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        reported::take_back(&self.records_fd, slot, calls).map_err(|error| SourceError {
+            action: "change",
+            reason: error.to_string(),
+        })
+    }
+
+    fn record_arguments(&mut self, recorded: &Recorded) -> Result<(), SourceError> {
+        if !self.facts.arguments {
+            return Ok(());
+        }
+        self.arguments.add(recorded).map_err(unwritable)
     }
 
     fn losses(&mut self) -> Result<Vec<LossCount>, SourceError> {

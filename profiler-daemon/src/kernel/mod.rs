@@ -1,5 +1,7 @@
 //! The kernel side: loads the programs, reads the maps, pumps the ring. The only room that knows aya.
 
+mod arguments;
+mod attach;
 mod btf;
 mod classic;
 mod clock;
@@ -7,15 +9,19 @@ mod decode;
 mod detach;
 mod error;
 pub mod in_flight;
+mod layout;
 mod live;
 mod load;
+mod loaded_filters;
 mod memory;
 mod object;
 mod offsets;
 mod pins;
+mod plan;
 mod pod;
 mod programs;
 mod pump;
+mod reported;
 mod settings;
 mod slots;
 mod snapshot;
@@ -23,6 +29,7 @@ mod snapshot;
 pub use btf::BtfError;
 pub use error::KernelError;
 pub use live::Kernel;
+pub use loaded_filters::loaded_filters;
 pub use pins::unload;
 pub use pump::{Ring, pump};
 pub use settings::{Hooks, Selection, Settings};

@@ -3,6 +3,7 @@
 //! profiler-common must not depend on aya, so its types are wrapped here.
 
 use profiler_common::{
+    argument::{ArgumentKey, ArgumentRoom, ArgumentSpec},
     filter::Filter,
     record::CgroupRecord,
     refusal::{Count, CountKey, Refusal, RefusalKey},
@@ -24,4 +25,14 @@ macro_rules! plain {
     };
 }
 
-plain!(CgroupRecord, Refusal, RefusalKey, Count, CountKey, Filter);
+plain!(
+    ArgumentKey,
+    ArgumentRoom,
+    ArgumentSpec,
+    CgroupRecord,
+    Count,
+    CountKey,
+    Filter,
+    Refusal,
+    RefusalKey
+);

@@ -69,7 +69,7 @@ pub(super) fn classic(fork_located: bool) -> Vec<ProgramSpec> {
 }
 
 /// All maps that outlive the daemon, by name.
-pub(super) const PINNED_MAPS: [&str; 10] = [
+pub(super) const PINNED_MAPS: [&str; 13] = [
     "RECORDS",
     "SLOTS",
     "FREE_SLOTS",
@@ -80,4 +80,7 @@ pub(super) const PINNED_MAPS: [&str; 10] = [
     "LOSSES",
     "TASKS",
     "FILTER_SCRATCH",
+    "ARGUMENT_SPECS",
+    "ARGUMENT_ROOM",
+    "ARGUMENTS",
 ];

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::profile::arguments::Recorded;
+
 /// Which hooks to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hooks {
@@ -40,6 +42,8 @@ pub struct Settings {
     pub ring_bytes: u32,
     /// Count calls and errors.
     pub counting: bool,
+    /// Record values of these arguments; empty to record none.
+    pub arguments: Vec<Recorded>,
     /// Record one cgroup, which the programs are told of, and nothing else; the first
     /// execution in it is the program's, whatever the mount namespace.
     pub only_cgroup: Option<u64>,
@@ -54,6 +58,7 @@ impl Default for Settings {
             max_cgroups: 8192,
             ring_bytes: 1 << 20,
             counting: false,
+            arguments: Vec::new(),
             only_cgroup: None,
         }
     }

@@ -47,6 +47,8 @@ pub(super) fn zero() -> Plain<CgroupRecord> {
         flags: 0,
         entries: 0,
         installs: 0,
+        runtime_filters: 0,
+        pad: 0,
         observed: EMPTY,
         reported: EMPTY,
         answered: EMPTY,

@@ -72,6 +72,13 @@ pub(super) fn convert(record: &CgroupRecord, boot: BootTime) -> Snapshot {
                 .take_while(|&&hash| hash != 0)
                 .map(|hash| format!("{hash:016x}"))
                 .collect(),
+            runtime_filters: record
+                .filters
+                .iter()
+                .enumerate()
+                .filter(|(n, hash)| **hash != 0 && record.runtime_filters >> n & 1 != 0)
+                .map(|(_, hash)| format!("{hash:016x}"))
+                .collect(),
             out_of_range: record.out_of_range,
             start_seen: record.flags & BORN != 0,
             program_started: record.flags & STARTED != 0,

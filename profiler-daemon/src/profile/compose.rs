@@ -10,6 +10,7 @@ use std::fmt;
 
 use super::{
     abi::Abi,
+    arguments::{Arguments, Values},
     baseline::{self, learned},
     call::{Call, CallSet},
     kernel_calls::kernel_calls,
@@ -48,6 +49,8 @@ impl fmt::Display for Verdict {
 pub struct Options {
     /// Allow what was refused so far.
     pub include_refused: bool,
+    /// Allow calls with the values only that their arguments were seen with, where all are known.
+    pub arguments: bool,
 }
 
 /// Everything that a profile is made from.
@@ -87,6 +90,8 @@ pub struct Counts {
     pub refused_left_out: u64,
     /// Calls (not names) that are allowed only because another ABI's namesake is.
     pub widened: u64,
+    /// Allowed with some values of their arguments only.
+    pub narrowed: u64,
 }
 
 /// A profile before it is written down.
@@ -103,6 +108,8 @@ pub struct Composed {
     pub partly_refused: CallSet,
     /// Observed, but with a number that no table names: no profile can hold these.
     pub unnamed: CallSet,
+    /// Of the names that are allowed, those with some values of their arguments only.
+    pub narrowed: BTreeMap<&'static str, Values>,
     /// How much of what.
     pub counts: Counts,
     by_name: BTreeMap<&'static str, Verdict>,
@@ -178,7 +185,12 @@ pub fn compose(inputs: &Inputs<'_>) -> Composed {
         kept.filter(|call| seen.abis.contains(&call.abi)),
         Reason::KeptEnosys,
     );
-    draft.settle(seen)
+    let narrowed = if inputs.options.arguments {
+        draft.narrowed(&seen.made, &inputs.observation.arguments)
+    } else {
+        BTreeMap::new()
+    };
+    draft.settle(seen, narrowed)
 }
 
 /// An observation, sorted into what the rules tell apart.
@@ -280,7 +292,43 @@ impl Draft {
         }
     }
 
-    fn settle(self, seen: Seen) -> Composed {
+    /// The names that are allowed for no other reason than that the container made them, and of
+    /// which all values are known, in every ABI in which it did.
+    fn narrowed(&self, made: &CallSet, arguments: &Arguments) -> BTreeMap<&'static str, Values> {
+        let only_observed = BTreeSet::from([Reason::Observed]);
+        let mut wide = BTreeSet::new();
+        for (call, reasons) in &self.reasons {
+            if let Some(name) = table::name(*call).filter(|_| *reasons != only_observed) {
+                wide.insert(name);
+            }
+        }
+        let mut narrowed: BTreeMap<&'static str, Values> = BTreeMap::new();
+        for call in made {
+            let Some(name) = table::name(*call) else {
+                continue;
+            };
+            let values = arguments.of(*call).filter(|known| known.seen.is_some());
+            let joined = match (values, narrowed.get(name)) {
+                (Some(values), None) => Some(values.clone()),
+                (Some(values), Some(others)) if values.places == others.places => {
+                    Some(values.joined(others)).filter(|all| all.seen.is_some())
+                }
+                _ => None,
+            };
+            match joined {
+                Some(joined) => {
+                    narrowed.insert(name, joined);
+                }
+                None => {
+                    wide.insert(name);
+                }
+            }
+        }
+        narrowed.retain(|name, _| !wide.contains(name));
+        narrowed
+    }
+
+    fn settle(self, seen: Seen, narrowed: BTreeMap<&'static str, Values>) -> Composed {
         let allows =
             |call: &Call| table::name(*call).is_some_and(|name| self.allowed.contains(name));
         let left_out: CallSet = seen
@@ -315,6 +363,7 @@ impl Draft {
             errno: self.enosys.len() as u64,
             refused_left_out: left_out.len() as u64,
             widened: widened as u64,
+            narrowed: narrowed.len() as u64,
         };
         let entries = self
             .reasons
@@ -349,6 +398,7 @@ impl Draft {
             left_out,
             partly_refused: seen.partly_refused,
             unnamed: seen.unnamed,
+            narrowed,
             counts,
             by_name,
         }

@@ -45,7 +45,10 @@ fn made_with(
     compose(&Inputs {
         observation,
         learned,
-        options: Options { include_refused },
+        options: Options {
+            include_refused,
+            arguments: false,
+        },
     })
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::Asked;
+
 /// What made the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +27,9 @@ pub struct Runtime {
     pub name: String,
     /// As `--version` prints it, for example `1.1.5`; none when it could not be asked.
     pub version: Option<String>,
+    /// The libseccomp that it says it runs with, as in `2.5.4`; none where it says nothing of it.
+    #[serde(default)]
+    pub libseccomp: Option<String>,
 }
 
 /// The image a container was made from.
@@ -62,6 +67,10 @@ pub struct Identity {
     pub created_ms: Option<u64>,
     /// The engine asked for no seccomp filter (privileged, or `seccomp=unconfined`).
     pub unconfined: Option<bool>,
+    /// What decides its filter, on its way from the engine to who keeps it; not told with the rest,
+    /// for a profile's text may be long.
+    #[serde(skip)]
+    pub asked: Option<Box<Asked>>,
 }
 
 impl Identity {
@@ -80,6 +89,7 @@ impl Identity {
             running: true,
             created_ms: None,
             unconfined: None,
+            asked: None,
         }
     }
 

@@ -3,6 +3,8 @@
 //! Pure: values in, values out. No files, no clock, no kernel.
 
 pub mod abi;
+pub mod arguments;
+pub mod asked;
 pub mod baseline;
 pub mod call;
 pub mod completeness;

@@ -2,11 +2,14 @@
 //!
 //! Times are milliseconds since the Unix epoch.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{Call, CallSet, pairs};
+use super::{
+    arguments::Arguments,
+    call::{Call, CallSet, pairs},
+};
 
 /// Why a call was turned away, as its caller saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,6 +98,13 @@ pub struct Observation {
     pub tallies: BTreeMap<Call, Tally>,
     /// Hashes of the filters installed, the oldest first, as 16 hex digits.
     pub filters: Vec<String>,
+    /// Those of them that the runtime installed: the container's own. The others some program in
+    /// it put on itself and its children.
+    #[serde(default)]
+    pub runtime_filters: BTreeSet<String>,
+    /// Values of arguments, where recording them is on.
+    #[serde(default)]
+    pub arguments: Arguments,
     /// Calls with a number that is in no table.
     pub out_of_range: u64,
     /// The making of the cgroup was seen: nothing before it was missed.
@@ -139,6 +149,8 @@ impl Observation {
             sightings,
             tallies,
             filters,
+            runtime_filters,
+            arguments,
             out_of_range,
             start_seen,
             program_started,
@@ -147,6 +159,8 @@ impl Observation {
             first_ms,
             last_new_ms,
         } = other;
+        self.arguments =
+            std::mem::take(&mut self.arguments).united(&self.observed, arguments, &observed);
         self.observed.extend(observed);
         self.answered.extend(answered);
         self.unsupported.extend(unsupported);
@@ -177,6 +191,7 @@ impl Observation {
                 self.filters.push(filter);
             }
         }
+        self.runtime_filters.extend(runtime_filters);
         self.out_of_range += out_of_range;
         self.start_seen |= start_seen;
         self.program_started |= program_started;

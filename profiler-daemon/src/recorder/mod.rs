@@ -18,6 +18,7 @@ use self::{own_cgroup::OwnCgroup, signals::Signals};
 use crate::{
     collector::{executables::Executables, observed::part},
     kernel::{Kernel, KernelError, Settings},
+    profile::arguments::Recorded as RecordedArguments,
     profile::observation::{Observation, Sighting},
     recording::{
         news::News,
@@ -71,12 +72,17 @@ pub struct Recorded {
     pub left_behind: Vec<u32>,
 }
 
-/// Runs a command and records it. `stdout` says where its output goes.
+/// Runs a command and records it. `stdout` says where its output goes, `arguments` of which
+/// arguments the values are recorded too.
 ///
 /// # Errors
 /// The kernel side or the cgroup cannot be had, or the command cannot be run.
-pub async fn record(command: &[OsString], stdout: Stdio) -> Result<Recorded, RecordError> {
-    let (program, arguments) = command
+pub async fn record(
+    command: &[OsString],
+    stdout: Stdio,
+    arguments: Vec<RecordedArguments>,
+) -> Result<Recorded, RecordError> {
+    let (program, words) = command
         .split_first()
         .ok_or_else(|| RecordError::NoCommand("none was given".into()))?;
     let mut signals = Signals::catch().map_err(|error| RecordError::Cgroup {
@@ -87,6 +93,7 @@ pub async fn record(command: &[OsString], stdout: Stdio) -> Result<Recorded, Rec
     let settings = Settings {
         pin_dir: None,
         max_cgroups: 64,
+        arguments,
         only_cgroup: Some(cgroup.id()),
         ..Settings::default()
     };
@@ -105,7 +112,7 @@ pub async fn record(command: &[OsString], stdout: Stdio) -> Result<Recorded, Rec
     if let Some(signal) = signals.pending().await {
         return Err(RecordError::Interrupted(signal.as_raw()));
     }
-    let mut child = cgroup.command(program, arguments, stdout)?;
+    let mut child = cgroup.command(program, words, stdout)?;
     let status = wait(&mut child, &mut signals)
         .await
         .map_err(|source| RecordError::CannotRun {

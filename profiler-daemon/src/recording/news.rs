@@ -8,7 +8,8 @@ use crate::profile::{call::Call, observation::RefusedWith};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum News {
-    /// A call was seen, or refused, for the first time in a cgroup.
+    /// A call was seen in a cgroup for the first time, or since the source was asked to tell of it
+    /// again; or it was refused for the first time, or again and not within a second.
     Call {
         /// When.
         at_ms: u64,
@@ -18,6 +19,28 @@ pub enum News {
         call: Call,
         /// Set when it was refused.
         refused: Option<RefusedWith>,
+        /// How often it was refused so by then; 0 where it was not.
+        #[serde(default)]
+        count: u64,
+        /// The process.
+        pid: u32,
+        /// Which entry from outside, 0 unknown.
+        session: u32,
+        /// The execution the caller descends from, 0 unknown.
+        exec_id: u64,
+        /// The caller's name for itself.
+        comm: String,
+    },
+    /// An observed call was made with values of its arguments that it had not had in this cgroup.
+    Arguments {
+        /// When.
+        at_ms: u64,
+        /// Where.
+        cgroup: u64,
+        /// What.
+        call: Call,
+        /// The values, in the order of the recorded arguments; 0 beyond their number.
+        values: [u64; 3],
         /// The process.
         pid: u32,
         /// Which entry from outside, 0 unknown.

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::profile::{arguments::Recorded, call::CallSet};
+
 use super::{
     news::News,
     source::{LossCount, Snapshot, Source, SourceError, SourceFacts},
@@ -62,6 +64,9 @@ impl Replay {
         let facts = SourceFacts {
             hooks: "replay",
             counting,
+            arguments: snapshots
+                .values()
+                .any(|snapshot| !snapshot.observation.arguments.is_empty()),
             limit: u64::MAX,
             since_ms: firsts.min().unwrap_or(0),
             shortcomings: vec!["nothing is recorded: this is a replay of a file".into()],
@@ -85,6 +90,14 @@ impl Source for Replay {
 
     fn release(&mut self, cgroup: u64) -> Result<(), SourceError> {
         self.snapshots.remove(&cgroup);
+        Ok(())
+    }
+
+    fn tell_again(&mut self, _cgroup: u64, _calls: &CallSet) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn record_arguments(&mut self, _recorded: &Recorded) -> Result<(), SourceError> {
         Ok(())
     }
 

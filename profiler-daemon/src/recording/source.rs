@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::profile::observation::{Observation, Refusal};
+use crate::profile::{
+    arguments::Recorded,
+    call::CallSet,
+    observation::{Observation, Refusal},
+};
 
 /// Everything recorded of one cgroup, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +63,8 @@ pub struct SourceFacts {
     pub hooks: &'static str,
     /// Counting is on.
     pub counting: bool,
+    /// Values of arguments are recorded.
+    pub arguments: bool,
     /// Cgroups it can hold at once.
     pub limit: u64,
     /// When the recording began.
@@ -96,6 +102,17 @@ pub trait Source: Send {
     /// # Errors
     /// The map cannot be written.
     fn release(&mut self, cgroup: u64) -> Result<(), SourceError>;
+    /// News of these calls comes once more when they are next made there.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    fn tell_again(&mut self, cgroup: u64, calls: &CallSet) -> Result<(), SourceError>;
+    /// These arguments of a call are recorded from now on, if arguments are recorded at all and no
+    /// others of that call are.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    fn record_arguments(&mut self, recorded: &Recorded) -> Result<(), SourceError>;
     /// What was lost, every cause, zeros too.
     ///
     /// # Errors

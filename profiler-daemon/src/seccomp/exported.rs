@@ -2,20 +2,28 @@
 //!
 //! It holds no more than every engine and runtime takes. No `flags`: runc before 1.2 refuses any.
 //! No `defaultErrnoRet`: the default of all runtimes is the EPERM that is wanted, and older readers
-//! do not know the field. No `args`, `includes` or `excludes`: a recording tells neither arguments
-//! nor capabilities. Each name is in exactly one rule, for libseccomp lets the first of two rules
-//! without arguments win. Must not decide what is allowed; that is `profile::compose`.
+//! do not know the field. No `includes` or `excludes`: a recording tells nothing of capabilities.
+//! Each name is in exactly one rule, for libseccomp lets the first of two rules without arguments
+//! win; one that is narrowed to values of its arguments has a rule for each combination, and no
+//! other. Must not decide what is allowed; that is `profile::compose`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::profile::{
     abi::Abi,
+    arguments::Values,
     baseline,
     compose::{Composed, Entry, Verdict},
     kernel_calls, libc_probes,
     reason::Reason,
+    table,
 };
-use crate::seccomp::dialects::docker::{ActionName, Profile, Rule};
+use crate::seccomp::{
+    arch::Arch,
+    condition::{Condition, Operator},
+    dialects::docker::{ActionName, Argument, Profile, Rule},
+    facts::width,
+};
 
 /// Writes a profile down: what is allowed, the strongest reason first, then what is answered
 /// ENOSYS; names and architectures sorted.
@@ -23,7 +31,10 @@ use crate::seccomp::dialects::docker::{ActionName, Profile, Rule};
 pub fn document(composed: &Composed) -> Profile {
     let grounds = composed.grounds();
     let mut rules: BTreeMap<(Verdict, Why), Vec<String>> = BTreeMap::new();
-    for (name, verdict) in composed.names() {
+    let wide = composed
+        .names()
+        .filter(|(name, _)| !composed.narrowed.contains_key(name));
+    for (name, verdict) in wide {
         let grounds = grounds.get(name).map_or(&[][..], Vec::as_slice);
         let why = Why::of(grounds, composed.abis.len() > 1);
         rules
@@ -39,6 +50,12 @@ pub fn document(composed: &Composed) -> Profile {
         syscalls: rules
             .into_iter()
             .map(|((verdict, why), names)| rule(verdict, why, names))
+            .chain(
+                composed
+                    .narrowed
+                    .iter()
+                    .flat_map(|(name, values)| narrowed(name, values, &composed.abis)),
+            )
             .collect(),
         ..Profile::default()
     }
@@ -56,6 +73,44 @@ fn rule(verdict: Verdict, why: Why, names: Vec<String>) -> Rule {
         ..Rule::of(action, names)
     }
 }
+
+/// A rule for each combination of values.
+fn narrowed<'a>(
+    name: &'a str,
+    values: &'a Values,
+    abis: &'a BTreeSet<Abi>,
+) -> impl Iterator<Item = Rule> + 'a {
+    let condition = move |(place, value): (&u8, &u64)| {
+        // Of a 32-bit argument the kernel takes the lower word, so nothing else must decide.
+        let narrow = abis
+            .iter()
+            .filter(|abi| table::number(**abi, name).is_some())
+            .all(|abi| width::is_32_bit(Arch::from(*abi), name, *place));
+        let (operator, first, second) = if narrow {
+            (Operator::MaskedEqual, u64::from(u32::MAX), *value)
+        } else {
+            (Operator::Equal, *value, 0)
+        };
+        Argument::from(Condition {
+            index: *place,
+            operator,
+            value: first,
+            value_two: second,
+        })
+    };
+    values.seen.iter().flatten().map(move |combination| Rule {
+        args: values
+            .places
+            .iter()
+            .zip(combination)
+            .map(condition)
+            .collect(),
+        comment: NARROWED_LABEL.to_owned(),
+        ..Rule::of(ActionName::Allow, [name.to_owned()])
+    })
+}
+
+const NARROWED_LABEL: &str = "observed in the container with these arguments";
 
 /// The reason that speaks for a rule, and how it is put. Rules are sorted by it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -22,7 +22,10 @@ fn document(observation: &Observation, include_refused: bool) -> Profile {
     super::document(&compose(&Inputs {
         observation,
         learned: &LearnedBaseline::default(),
-        options: Options { include_refused },
+        options: Options {
+            include_refused,
+            arguments: false,
+        },
     }))
 }
 

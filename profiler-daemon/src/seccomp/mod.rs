@@ -6,6 +6,7 @@
 pub mod action;
 pub mod arch;
 pub mod condition;
+pub mod deciding;
 pub mod diagram;
 pub mod dialects;
 pub mod difference;

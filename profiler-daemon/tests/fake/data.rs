@@ -30,6 +30,7 @@ fn identity(id: &str, name: &str, reference: &str) -> Identity {
         runtime: Some(Runtime {
             name: "runc".to_owned(),
             version: Some("1.1.5".to_owned()),
+            libseccomp: Some("2.5.4".to_owned()),
         }),
         no_new_privileges: Some(false),
         unconfined: Some(false),
@@ -126,6 +127,7 @@ fn call(nr: u32, name: &str) -> Explanation {
         first: None,
         refusals: Vec::new(),
         tally: None,
+        arguments: None,
     }
 }
 
@@ -272,6 +274,7 @@ pub(crate) fn export_web(include_refused: bool) -> Export {
         observed: 2,
         baseline: 1,
         refused_left_out: u64::from(!include_refused),
+        narrowed: 0,
         containers: vec!["web".to_owned()],
     }
 }
@@ -288,6 +291,7 @@ pub(crate) fn export_job() -> Export {
         observed: 1,
         baseline: 1,
         refused_left_out: 0,
+        narrowed: 0,
         containers: vec!["job".to_owned()],
     }
 }
@@ -339,6 +343,7 @@ pub(crate) fn call_event(now: u64, name: &str, call: &str) -> Event {
         abi: "x86_64".to_owned(),
         call: call.to_owned(),
         refused,
+        count: u64::from(refused.is_some()),
         first: sighting(now, Some("/usr/sbin/nginx")),
     }
 }
@@ -346,15 +351,16 @@ pub(crate) fn call_event(now: u64, name: &str, call: &str) -> Event {
 /// The filters of `web`: one that refuses mkdir, and one of which no copy was kept.
 pub(super) fn filters_web() -> Vec<InstalledFilter> {
     vec![
-        answering(0xaa, 83, 0x0005_0001),
         InstalledFilter {
             hash: "00000000000000bb".to_owned(),
             instructions: None,
         },
+        answering(0xaa, 83, 0x0005_0001),
     ]
 }
 
-/// The filters of `job`: one that refuses mkdir, and a newer one that kills for keyctl.
+/// The filters of `job`: its own that refuses mkdir, and a newer one of a program's that kills for
+/// keyctl.
 pub(super) fn filters_job() -> Vec<InstalledFilter> {
     vec![
         answering(0xaa, 83, 0x0005_0001),

@@ -1,5 +1,6 @@
 //! A daemon without a kernel: the real server, over a collector that answers from `data`.
 
+mod audited;
 mod data;
 
 use std::{
@@ -162,10 +163,10 @@ async fn answer(
             }),
             Command::Export {
                 container,
-                include_refused,
+                options,
                 reply,
             } => drop(match container.as_str() {
-                "web" => reply.send(Ok(data::export_web(include_refused))),
+                "web" => reply.send(Ok(data::export_web(options.include_refused))),
                 "job" => reply.send(Ok(data::export_job())),
                 other => reply.send(missing(other)),
             }),
@@ -174,12 +175,21 @@ async fn answer(
                 "job" => reply.send(Ok(data::filters_job())),
                 other => reply.send(missing(other)),
             }),
+            Command::Evidence {
+                container, reply, ..
+            } => drop(match container.as_str() {
+                "web" => reply.send(Ok(audited::web(now_ms))),
+                "job" => reply.send(Ok(audited::job(now_ms))),
+                other => reply.send(missing(other)),
+            }),
             Command::ExportImage {
                 image,
-                include_refused,
+                options,
                 reply,
             } => drop(match image.as_str() {
-                "reg:5000/shop/nginx:1.27" => reply.send(Ok(data::export_web(include_refused))),
+                "reg:5000/shop/nginx:1.27" => {
+                    reply.send(Ok(data::export_web(options.include_refused)))
+                }
                 other => reply.send(error(
                     "not_found",
                     &format!("no container of image {other} was recorded"),

@@ -141,6 +141,7 @@ mod tests {
         identity.runtime = Some(Runtime {
             name: runtime.to_owned(),
             version: Some("1.1.5".to_owned()),
+            libseccomp: None,
         });
         identity.no_new_privileges = Some(nnp);
         identity

@@ -64,6 +64,7 @@ mod tests {
         Runtime {
             name: name.to_owned(),
             version: version.map(str::to_owned),
+            libseccomp: None,
         }
     }
 

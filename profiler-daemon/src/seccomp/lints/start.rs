@@ -151,6 +151,7 @@ fn runcs_baseline() -> impl Iterator<Item = &'static str> {
     let runc = Runtime {
         name: "runc".to_owned(),
         version: None,
+        libseccomp: None,
     };
     let required = |name: &&str| STARTS.iter().any(|start| start.required.contains(name));
     baseline::of(&runc, None)
@@ -170,6 +171,7 @@ mod tests {
             let runtime = Runtime {
                 name: start.runtime.to_owned(),
                 version: None,
+                libseccomp: None,
             };
             let baseline = baseline::of(&runtime, Some(false));
             for name in start.required {

@@ -9,10 +9,14 @@ use rustc_hash::FxHashMap;
 
 pub use clause::{Clause, number};
 
-use crate::seccomp::{
-    action::Action,
-    arch::{Arch, X32_BIT},
-    diagram::{Block, Diagrams, Node, Split, TooLarge, Word},
+use crate::{
+    profile::call::Call,
+    seccomp::{
+        action::Action,
+        arch::{Arch, X32_BIT},
+        diagram::{Block, Diagrams, Node, Split, TooLarge, Word},
+        filter::evaluate::passes_every_filter,
+    },
 };
 
 /// Bound on ranges of numbers within one architecture.
@@ -140,6 +144,25 @@ pub fn standing(diagrams: &mut Diagrams, node: Node) -> Result<Standing, TooLarg
         });
     }
     Ok(Standing::Conditional(cases))
+}
+
+/// What a filter does with one call, by its arguments. What the kernel lets through whatever a
+/// filter says is let through.
+///
+/// # Errors
+/// As [`standing`].
+pub fn standing_of_call(
+    diagrams: &mut Diagrams,
+    filter: Node,
+    call: Call,
+) -> Result<Standing, TooLarge> {
+    let arch = Arch::from(call.abi);
+    let nr = arch.seen_by_filters(call.nr);
+    if passes_every_filter(arch, nr) {
+        return Ok(Standing::Always(Action::Allow));
+    }
+    let node = diagrams.select_call(filter, arch, nr);
+    standing(diagrams, node)
 }
 
 fn describe(

@@ -15,10 +15,16 @@ fn sys_enter(ctx: BtfTracePointContext) -> i32 {
         observe::entered(task, nr, compat, |n| match (n, compat) {
             (0, false) => (*regs).rdi,
             (1, false) => (*regs).rsi,
-            (_, false) => (*regs).rdx,
+            (2, false) => (*regs).rdx,
+            (3, false) => (*regs).r10,
+            (4, false) => (*regs).r8,
+            (_, false) => (*regs).r9,
             (0, true) => (*regs).rbx as u32 as u64,
             (1, true) => (*regs).rcx as u32 as u64,
-            (_, true) => (*regs).rdx as u32 as u64,
+            (2, true) => (*regs).rdx as u32 as u64,
+            (3, true) => (*regs).rsi as u32 as u64,
+            (4, true) => (*regs).rdi as u32 as u64,
+            (_, true) => (*regs).rbp as u32 as u64,
         });
     }
     0

@@ -15,7 +15,10 @@ fn sys_enter(ctx: TracePointContext) -> u32 {
         observe::entered(task::this(), field(&ctx, ID), compat(), |n| match n {
             0 => field(&ctx, ARGS),
             1 => field(&ctx, ARGS + 8),
-            _ => field(&ctx, ARGS + 16),
+            2 => field(&ctx, ARGS + 16),
+            3 => field(&ctx, ARGS + 24),
+            4 => field(&ctx, ARGS + 32),
+            _ => field(&ctx, ARGS + 40),
         });
     }
     0
