@@ -10,3 +10,4 @@ mod handlers;
 pub mod listen;
 pub mod protocol;
 pub mod server;
+mod shadows;

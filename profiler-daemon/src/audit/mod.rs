@@ -8,6 +8,7 @@ pub mod active;
 pub mod danger;
 pub mod evidence;
 pub mod loader;
+pub mod shadow;
 
 use crate::{
     profile::call::{Call, CallSet},

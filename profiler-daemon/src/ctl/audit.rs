@@ -16,6 +16,7 @@ use super::{
     policy_wording::{answer, case_value, cases},
     printable::{elided, printable, wrapped},
     profile_args::AuditArgs,
+    shadow,
     show::shortfalls,
     table::WIDTH,
     terminal::{Terminal, Tone},
@@ -38,6 +39,9 @@ pub(super) async fn run(
     client: &Client,
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
+    if let (true, Some(candidate)) = (args.watch, &args.candidate) {
+        return shadow::run(args, candidate, client, terminal).await;
+    }
     let circumstances = circumstances(&args.circumstances)?;
     let meaning = meaning(args.meaning, &args.host)?;
     let detail = client.show(&args.container).await?;

@@ -25,6 +25,7 @@ mod policy_wording;
 mod printable;
 pub mod profile_args;
 pub mod record;
+mod shadow;
 mod show;
 mod status;
 mod table;

@@ -318,6 +318,7 @@ pub(crate) fn status(now: u64, health: Health) -> Status {
         recording_since_ms: now - 300 * MINUTE,
         started_ms: now - 3 * MINUTE,
         counting: false,
+        arguments: false,
         cgroups: 17,
         cgroups_limit: 4096,
         containers: 3,

@@ -2,6 +2,7 @@
 
 mod audited;
 mod data;
+mod shadows;
 
 use std::{
     path::{Path, PathBuf},
@@ -195,6 +196,7 @@ async fn answer(
                     &format!("no container of image {other} was recorded"),
                 )),
             }),
+            Command::Shadow(command) => shadows::answer(command, &events, now_ms),
             Command::Watch { reply } => drop(reply.send(events.subscribe())),
         }
     }
