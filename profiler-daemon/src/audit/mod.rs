@@ -5,9 +5,15 @@
 //! said. Must not decide what a profile holds.
 
 pub mod active;
+mod asked_for;
+pub mod candidate;
 pub mod danger;
 pub mod evidence;
+pub mod loaded;
 pub mod loader;
+mod reason;
+pub mod report;
+pub mod rows;
 pub mod shadow;
 
 use crate::{
