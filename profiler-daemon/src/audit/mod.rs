@@ -1,13 +1,14 @@
 //! What a container may do beside what it does: the comparison of a filter with what was seen.
 //!
-//! Pure. A filter is a diagram, so whether a call is allowed is not a guess; what was seen are
-//! calls without arguments, so of a call that the filter judges by arguments only that much is
-//! said. Must not decide what a profile holds.
+//! Pure. A filter is a diagram, so whether a call is allowed is not a guess. Of a call that it judges
+//! by arguments only that much is said, unless all values were recorded that these had. Must not
+//! decide what a profile holds.
 
 pub mod active;
 mod asked_for;
 pub mod candidate;
 pub mod danger;
+pub mod decided;
 pub mod evidence;
 pub mod loaded;
 pub mod loader;
@@ -16,8 +17,12 @@ pub mod report;
 pub mod rows;
 pub mod shadow;
 
+use self::decided::decided;
 use crate::{
-    profile::call::{Call, CallSet},
+    profile::{
+        arguments::Arguments,
+        call::{Call, CallSet},
+    },
     seccomp::{
         action::Action,
         arch::Arch,
@@ -63,9 +68,10 @@ pub struct Conditional {
 /// What a profile would do to a container if it were enforced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prospect {
-    /// Made so far, and always refused from then on.
+    /// Made so far, and refused from then on; with arguments that it was made with, at least.
     pub breaks: Vec<Break>,
-    /// Made so far, and from then on refused with some arguments.
+    /// Made so far, and from then on refused with some arguments; with which it was made, is not
+    /// known.
     pub may_break: Vec<Conditional>,
     /// Still let through, and never made; what is known from escapes first.
     pub open: Vec<Unused>,
@@ -120,7 +126,7 @@ pub fn compare(
     Ok(comparison)
 }
 
-/// What would come of enforcing a profile.
+/// What would come of enforcing a profile, for a container whose calls had these arguments.
 ///
 /// # Errors
 /// A call's conditions need more cases than a person could read.
@@ -129,19 +135,34 @@ pub fn foresee(
     candidate: Node,
     made: &CallSet,
     named: &CallSet,
+    arguments: &Arguments,
 ) -> Result<Prospect, TooLarge> {
     let Comparison {
         mut unused,
         conditional,
-        contradicted,
+        contradicted: mut breaks,
         ..
     } = compare(diagrams, candidate, made, named)?;
-    let (may_break, never) = conditional.into_iter().partition(|one| one.used);
-    let never: Vec<Conditional> = never;
-    unused.extend(never.into_iter().map(|one| Unused::of(one.call)));
+    let mut may_break = Vec::new();
+    for one in conditional {
+        let values = arguments.of(one.call);
+        let answers = values.and_then(|values| decided(diagrams, candidate, one.call, values));
+        match answers {
+            _ if !one.used => unused.push(Unused::of(one.call)),
+            Some(answers) => {
+                let refusals = answers.into_iter().filter(|answer| !answer.lets_through());
+                breaks.extend(refusals.min().map(|answer| Break {
+                    call: one.call,
+                    answer,
+                }));
+            }
+            None => may_break.push(one),
+        }
+    }
+    breaks.sort_by_key(|one| one.call);
     rank(&mut unused);
     Ok(Prospect {
-        breaks: contradicted,
+        breaks,
         may_break,
         open: unused,
     })

@@ -146,7 +146,7 @@ pub fn report(evidence: &Evidence, candidate: Option<&Candidate>) -> Result<Repo
                 why,
             };
             let root = candidate.diagram(&mut diagrams, evidence).map_err(bad)?;
-            let prospect = foresee(&mut diagrams, root, made, &named)
+            let prospect = foresee(&mut diagrams, root, made, &named, &observation.arguments)
                 .map_err(|error| bad(error.to_string()))?;
             Some(Foreseen::of(candidate.title.clone(), prospect, observation))
         }
@@ -241,7 +241,7 @@ impl Report {
             let count = calls(candidate.may_break.len());
             format!(
                 "perhaps not safe to enforce: {title} judges {count} that the container made by \
-                 their arguments"
+                 their arguments, which were not all recorded"
             )
         } else if !self.completeness.complete {
             format!("{title} refuses nothing that was seen, but not everything was seen")

@@ -4,6 +4,7 @@ use super::{compare, foresee};
 use crate::{
     profile::{
         abi::Abi,
+        arguments::{Arguments, Values},
         call::{Call, CallSet},
         table,
     },
@@ -80,7 +81,14 @@ fn what_a_candidate_would_break_is_named() {
     let mut made = calls(&["read", "socket", "mkdir"]);
     made.insert(table::call(Abi::X32, "write").unwrap());
     made.insert(table::call(Abi::I386, "read").unwrap());
-    let found = foresee(&mut diagrams, candidate, &made, &calls(&["write"])).unwrap();
+    let found = foresee(
+        &mut diagrams,
+        candidate,
+        &made,
+        &calls(&["write"]),
+        &Arguments::default(),
+    )
+    .unwrap();
     let breaks: Vec<_> = found
         .breaks
         .iter()
@@ -95,4 +103,26 @@ fn what_a_candidate_would_break_is_named() {
     );
     assert_eq!(found.may_break.len(), 1);
     assert_eq!(found.open.len(), 1);
+}
+
+#[test]
+fn recorded_arguments_decide_where_they_are_all_that_is_looked_at() {
+    let mut diagrams = Diagrams::new();
+    // Allows socket(2, …) alone.
+    let candidate = filter(&mut diagrams, &["read"]);
+    let made = calls(&["socket"]);
+    let mut of = |places: &[u8], seen: Option<&[&[u64]]>| {
+        let mut arguments = Arguments::default();
+        let seen = seen.map(|list| list.iter().map(|one| one.to_vec()).collect());
+        let places = places.to_vec();
+        arguments.insert(call("socket"), Values { places, seen });
+        let none = calls(&[]);
+        let found = foresee(&mut diagrams, candidate, &made, &none, &arguments).unwrap();
+        (found.breaks.len(), found.may_break.len())
+    };
+    assert_eq!(of(&[0, 1], Some(&[&[2, 1], &[2, 7]])), (0, 0));
+    assert_eq!(of(&[0, 1], Some(&[&[2, 1], &[40, 1]])), (1, 0));
+    // What is looked at was not recorded, or not all of it is kept.
+    assert_eq!(of(&[1], Some(&[&[1]])), (0, 1));
+    assert_eq!(of(&[0], None), (0, 1));
 }
