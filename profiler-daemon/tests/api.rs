@@ -27,6 +27,7 @@ use profiler_daemon::{
         protocol::{ErrorBody, Event, Health},
         server::CONNECTION_LIMIT,
     },
+    audit::active::Source,
     profile::compose::Options,
 };
 
@@ -299,6 +300,106 @@ fn curl_can_ask() {
             eprintln!("skipped: curl is not here ({error})");
         }
     }
+}
+
+/// A request with a body.
+fn post(path: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_candidate_is_audited_and_a_bad_one_told_where() {
+    let fake = Fake::start(Health::Healthy);
+    let path = "/v1/containers/job/audit";
+    let profile = r#"{"defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["uname"], "action": "SCMP_ACT_ERRNO"}]}"#;
+    let text = serde_json::to_string(profile).unwrap();
+    for body in [
+        format!(r#"{{"title": "mine", "profile": {profile}}}"#),
+        format!(r#"{{"title": "mine", "profile": {text}}}"#),
+        // Refuses number 63.
+        r#"{"title": "mine", "programs": [[[32,0,0,0],[21,0,1,63],[6,0,0,327681],[6,0,0,2147418112]]]}"#
+            .to_owned(),
+    ] {
+        let (status, answer) = raw(&fake.socket, &post(path, &body));
+        assert_eq!(status, 200, "{body}: {answer}");
+        let report: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(report["candidate"]["profile"], "mine");
+        assert_eq!(report["safe"], false);
+        let breaks = report["candidate"]["breaks"].as_array().unwrap();
+        assert_eq!(breaks.len(), 1, "{breaks:?}");
+        assert_eq!(breaks[0]["call"], "uname");
+    }
+    let deep = format!(
+        r#"{{"title": "x", "profile": {}1{}}}"#,
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
+    for (body, status, told) in [
+        ("", 400, "line 1 column 0"),
+        ("{\"title\": 7}", 400, "line 1 column 11"),
+        ("{\"title\": \"x\", \"surplus\": 1}", 400, "surplus"),
+        ("{\"title\": \"x\"}", 400, "`profile` or `programs`"),
+        (
+            "{\"title\": \"x\", \"profile\": \"{\\n7\"}",
+            400,
+            "profile:2:1",
+        ),
+        (
+            "{\"title\": \"x\", \"programs\": [[[6,0,0,0]],[[1,2,3,4]]]}",
+            400,
+            "programs[1]",
+        ),
+        (deep.as_str(), 400, "recursion"),
+    ] {
+        let (found, answer) = raw(&fake.socket, &post(path, body));
+        assert_eq!(found, status, "{answer}");
+        let error: ErrorBody = serde_json::from_str(&answer).unwrap();
+        assert!(error.message.contains(told), "{told}: {}", error.message);
+    }
+    let large = format!(r#"{{"title": "x", "profile": "{}"}}"#, "x".repeat(9 << 20));
+    let mut stream = UnixStream::connect(&fake.socket).unwrap();
+    // The daemon need not read all of it before it says no.
+    drop(stream.write_all(post(path, &large).as_bytes()));
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
+        "{answer}"
+    );
+
+    assert_eq!(raw(&fake.socket, &request("GET", path)).0, 200);
+    for (method, path, status) in [
+        ("DELETE", "/v1/containers/job/audit", 405),
+        ("GET", "/v1/containers/nope/audit", 404),
+        ("GET", "/v1/containers/job/audit?ptrace=perhaps", 400),
+        ("GET", "/v1/containers/job/audit?surplus=1", 400),
+        ("POST", "/v1/containers/job/active", 405),
+    ] {
+        assert_eq!(
+            raw(&fake.socket, &request(method, path)).0,
+            status,
+            "{method} {path}"
+        );
+    }
+}
+
+#[test]
+fn the_filter_in_force_is_told_with_its_source() {
+    let fake = Fake::start(Health::Healthy);
+    let client = Client::new(&fake.socket);
+    let of = |name: &str| fake.runtime.block_on(client.active(name, false)).unwrap();
+    assert_eq!(of("job").source, Source::Copied);
+    assert_eq!(of("job").layers.len(), 2);
+    assert_eq!(of("web").source, Source::Unknown);
+    let strange = of("strange");
+    assert_eq!(strange.source, Source::Bundle);
+    assert!(strange.asked.is_some() && strange.bundle.is_some());
+    assert_eq!(strange.layers[0].hash, None);
 }
 
 #[test]

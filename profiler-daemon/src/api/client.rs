@@ -15,14 +15,17 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::protocol::{
     Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
     shadows::Attach,
 };
-use crate::{audit::active::Active, profile::compose::Options};
+use crate::{
+    audit::{active::Active, candidate::Candidate, report::Report},
+    profile::compose::Options,
+};
 
 /// How long a connection may take to open.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -146,6 +149,27 @@ impl Client {
         .await
     }
 
+    /// The audit of one container; with `ptrace`, of the filter as the kernel has it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn audit(
+        &self,
+        container: &str,
+        ptrace: bool,
+        candidate: Option<&Candidate>,
+    ) -> Result<Report, ClientError> {
+        let container = segment("container", container)?;
+        let path = format!("/v1/containers/{container}/audit?ptrace={ptrace}");
+        match candidate {
+            None => self.get(&path).await,
+            Some(candidate) => {
+                let answer = self.send(Method::POST, &path, body(candidate)?).await?;
+                self.decoded(&path, answer).await
+            }
+        }
+    }
+
     /// The profile of all containers of an image, by reference or id.
     ///
     /// # Errors
@@ -190,6 +214,14 @@ impl Client {
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let response = self.send(Method::GET, path, Bytes::new()).await?;
+        self.decoded(path, response).await
+    }
+
+    async fn decoded<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        response: Response<Incoming>,
+    ) -> Result<T, ClientError> {
         let status = response.status();
         let body = self.read(response).await?;
         if status != StatusCode::OK {
@@ -292,13 +324,13 @@ fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
     match status {
         StatusCode::NOT_FOUND => ClientError::NotFound(message),
         StatusCode::CONFLICT => ClientError::Ambiguous(message),
-        StatusCode::BAD_REQUEST => ClientError::Bad(message),
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => ClientError::Bad(message),
         _ => ClientError::Protocol(message),
     }
 }
 
-fn body(attach: &Attach) -> Result<Bytes, ClientError> {
-    serde_json::to_vec(attach)
+fn body(candidate: &impl Serialize) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(candidate)
         .map(Bytes::from)
         .map_err(|error| ClientError::Bad(format!("the candidate cannot be written: {error}")))
 }

@@ -55,6 +55,10 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/v1/containers/{container}/profile", get(export))
         .route("/v1/containers/{container}/filters", get(filters))
         .route("/v1/containers/{container}/active", get(audit::active))
+        .route(
+            "/v1/containers/{container}/audit",
+            get(audit::audit).post(audit::audit_candidate),
+        )
         .route("/v1/images/{image}/profile", get(export_image))
         .route("/v1/watch", get(watch))
         .route("/v1/shadows", get(shadows::list).post(shadows::watch))

@@ -9,6 +9,7 @@
 //! | `GET /v1/containers/{C}/profile?include_refused=bool&args=bool` | [`Export`] |
 //! | `GET /v1/containers/{C}/filters` | `[InstalledFilter]`, the oldest first |
 //! | `GET /v1/containers/{C}/active?ptrace=bool` | [`Active`](crate::audit::active::Active) |
+//! | `GET` and `POST /v1/containers/{C}/audit?ptrace=bool` | [`Report`](crate::audit::report::Report) |
 //! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool` | [`Export`], of all its containers (REF percent-encoded) |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
 //! | `GET /v1/shadows`, `GET /v1/shadows/{NAME}` | `[ShadowState]`, [`shadows::ShadowState`] |

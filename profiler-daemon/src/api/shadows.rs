@@ -6,16 +6,17 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use futures_util::{StreamExt, stream};
 use tokio::sync::broadcast;
 
 use super::{
-    handlers::{Desk, PATIENCE, Refusal, line_of, next_event},
+    body::whole,
+    handlers::{Desk, Refusal, line_of, next_event},
     protocol::{
         Event,
         shadows::{Attach, Origin, ShadowState},
@@ -106,23 +107,7 @@ async fn attach(desk: &Desk, new: NewShadow) -> Result<Attached, Refusal> {
 
 /// What a body asks for, its programs decided.
 async fn candidate(body: Body) -> Result<NewShadow, Refusal> {
-    let bytes = match tokio::time::timeout(PATIENCE, to_bytes(body, BODY_LIMIT)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => {
-            return Err(Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "bad_request",
-                "the body broke off, or is longer than 4 MiB, which no candidate is",
-            ));
-        }
-        Err(_) => {
-            return Err(Refusal::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "bad_request",
-                "the body did not arrive within 10 s",
-            ));
-        }
-    };
+    let bytes = whole(body, BODY_LIMIT).await?;
     let Attach {
         target,
         profile,

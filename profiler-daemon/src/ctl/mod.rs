@@ -20,6 +20,7 @@ mod explain;
 mod export;
 mod findings;
 mod list;
+mod loaded_wording;
 mod operand;
 mod policy_wording;
 mod printable;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::client::{Client, ClientError},
-    audit::active::{Active, ActiveError, stacked},
+    audit::active::{ActiveError, stacked},
     profile::compose::Options,
     seccomp::{
         arch::Arch,
@@ -260,11 +260,6 @@ pub(super) fn exported(
 /// The filter in force for a container.
 async fn active(container: &str, client: &Client) -> Result<Operand, Failure> {
     let active = client.active(container, false).await?;
-    in_force(container, &active)
-}
-
-/// The filter in force for a container, as the daemon told it.
-pub(super) fn in_force(container: &str, active: &Active) -> Result<Operand, Failure> {
     let programs = active.programs().map_err(|error| {
         let status = match error {
             ActiveError::Unknown(_) => ExitStatus::NotFound,

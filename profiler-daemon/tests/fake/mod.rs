@@ -181,6 +181,7 @@ async fn answer(
             } => drop(match container.as_str() {
                 "web" => reply.send(Ok(audited::web(now_ms))),
                 "job" => reply.send(Ok(audited::job(now_ms))),
+                "strange" => reply.send(Ok(audited::strange())),
                 other => reply.send(missing(other)),
             }),
             Command::ExportImage {
