@@ -259,7 +259,10 @@ fn a_daemon_that_may_not_read_the_log_says_so_and_does_all_else() {
     testbed::eventually("it says what it cannot do", patience, || {
         let status = daemon.ctl(&["status", "--format", "json"]);
         let told = status.stdout.contains("CAP_AUDIT_READ");
-        assert!(told || status.status != Some(0), "it took itself for healthy: {status}");
+        assert!(
+            told || status.status != Some(0),
+            "it took itself for healthy: {status}"
+        );
         told.then_some(())
     });
     let program = bare_probe("sys(39,0,0,0); return 9;", &[]);
