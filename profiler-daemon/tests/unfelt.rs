@@ -9,7 +9,6 @@
 
 #[path = "active_verdicts/attached.rs"]
 mod attached;
-#[allow(dead_code, reason = "the filters' instructions are its type")]
 mod kernel_oracle;
 mod shown;
 #[allow(
