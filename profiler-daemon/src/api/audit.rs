@@ -1,22 +1,22 @@
 //! The endpoints about the filter in force and the audit: the collector gives the evidence, and
 //! what comes of it is reckoned here, off its task and off the connections'.
 
-use std::time::Duration;
-
 use axum::{
     Json,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::StatusCode,
     response::IntoResponse,
 };
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::handlers::{Desk, Refusal};
+use super::{
+    body::whole,
+    handlers::{Desk, Refusal},
+};
 use crate::{
     audit::{
         active,
@@ -29,8 +29,6 @@ use crate::{
 
 /// Bytes of a candidate.
 const CANDIDATE_LIMIT: usize = 8 * 1024 * 1024;
-/// How long a candidate may take to arrive.
-const CANDIDATE_PATIENCE: Duration = Duration::from_secs(10);
 /// Reckonings at a time: each may need much memory for a filter that is meant to.
 static RECKONINGS: Semaphore = Semaphore::const_new(2);
 
@@ -84,16 +82,7 @@ pub(super) async fn audit_candidate(
 }
 
 async fn candidate(body: Body) -> Result<Candidate, Refusal> {
-    let bytes = tokio::time::timeout(CANDIDATE_PATIENCE, to_bytes(body, CANDIDATE_LIMIT))
-        .await
-        .map_err(|_| Refusal::bad_request("the candidate did not arrive within 10 s"))?
-        .map_err(|_| {
-            Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "the candidate broke off, or is larger than 8 MiB, which no profile is",
-            )
-        })?;
+    let bytes = whole(body, CANDIDATE_LIMIT).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Refusal::bad_request(format!(
             "the body is no candidate: {error}; send {{\"title\": …, \"profile\": …}}"

@@ -15,7 +15,7 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::protocol::{
@@ -164,10 +164,7 @@ impl Client {
         match candidate {
             None => self.get(&path).await,
             Some(candidate) => {
-                let body = serde_json::to_vec(candidate).map_err(|error| {
-                    ClientError::Bad(format!("the candidate cannot be sent: {error}"))
-                })?;
-                let answer = self.send(Method::POST, &path, body.into()).await?;
+                let answer = self.send(Method::POST, &path, body(candidate)?).await?;
                 self.decoded(&path, answer).await
             }
         }
@@ -332,8 +329,8 @@ fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
     }
 }
 
-fn body(attach: &Attach) -> Result<Bytes, ClientError> {
-    serde_json::to_vec(attach)
+fn body(candidate: &impl Serialize) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(candidate)
         .map(Bytes::from)
         .map_err(|error| ClientError::Bad(format!("the candidate cannot be written: {error}")))
 }

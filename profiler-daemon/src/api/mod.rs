@@ -5,6 +5,7 @@
 //! collector.
 
 mod audit;
+mod body;
 pub mod client;
 mod handlers;
 pub mod listen;

@@ -6,16 +6,17 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
-    body::{Body, to_bytes},
+    body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use futures_util::{StreamExt, stream};
 use tokio::sync::broadcast;
 
 use super::{
-    handlers::{Desk, PATIENCE, Refusal, line_of, next_event},
+    body::whole,
+    handlers::{Desk, Refusal, line_of, next_event},
     protocol::{
         Event,
         shadows::{Attach, Origin, ShadowState},
@@ -80,16 +81,14 @@ pub(super) async fn watch(State(desk): State<Desk>, body: Body) -> Result<Respon
     let name = state.name.clone();
     let so_far: Vec<_> = so_far(&state).iter().filter_map(line_of).collect();
     let cancel = desk.cancel;
-    let coming = stream::unfold(
-        (events, name, cancel, lease),
-        |(mut events, name, cancel, lease)| async {
-            let line = tokio::select! {
-                () = cancel.cancelled() => None,
-                line = next_line(&mut events, &name) => line,
-            }?;
-            Some((line, (events, name, cancel, lease)))
-        },
-    );
+    let coming = stream::unfold(Some((events, name, cancel, lease)), |all| async {
+        let (mut events, name, cancel, lease) = all?;
+        let (line, last) = tokio::select! {
+            () = cancel.cancelled() => None,
+            line = next_line(&mut events, &name) => line,
+        }?;
+        Some((line, (!last).then_some((events, name, cancel, lease))))
+    });
     let lines = stream::iter(so_far).chain(coming).map(Ok::<_, Infallible>);
     Ok((
         [
@@ -108,23 +107,7 @@ async fn attach(desk: &Desk, new: NewShadow) -> Result<Attached, Refusal> {
 
 /// What a body asks for, its programs decided.
 async fn candidate(body: Body) -> Result<NewShadow, Refusal> {
-    let bytes = match tokio::time::timeout(PATIENCE, to_bytes(body, BODY_LIMIT)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => {
-            return Err(Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "bad_request",
-                "the body broke off, or is longer than 4 MiB, which no candidate is",
-            ));
-        }
-        Err(_) => {
-            return Err(Refusal::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "bad_request",
-                "the body did not arrive within 10 s",
-            ));
-        }
-    };
+    let bytes = whole(body, BODY_LIMIT).await?;
     let Attach {
         target,
         profile,
@@ -187,11 +170,8 @@ fn so_far(state: &ShadowState) -> Vec<Event> {
     events.collect()
 }
 
-/// The next line that concerns a shadow; none once it or the daemon has ended.
-async fn next_line(
-    events: &mut broadcast::Receiver<Event>,
-    name: &str,
-) -> Option<axum::body::Bytes> {
+/// The next line that concerns a shadow, and whether it tells its end; none once the daemon ends.
+async fn next_line(events: &mut broadcast::Receiver<Event>, name: &str) -> Option<(Bytes, bool)> {
     loop {
         let event = next_event(events).await?;
         let concerns = match &event {
@@ -200,7 +180,8 @@ async fn next_line(
             _ => false,
         };
         if concerns && let Some(line) = line_of(&event) {
-            return Some(line);
+            let last = matches!(&event, Event::Shadow { change, .. } if change == "detached");
+            return Some((line, last));
         }
     }
 }

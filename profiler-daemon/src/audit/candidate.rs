@@ -22,6 +22,9 @@ use crate::seccomp::{
     policy::Policy,
 };
 
+/// Instructions of all programs together: what the kernel lets one task have.
+const MOST_INSTRUCTIONS: usize = 32_768;
+
 /// A candidate, as it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +64,12 @@ impl Candidate {
             (Some(Value::String(text)), None) => self.document(diagrams, evidence, text),
             (Some(value), None) => self.document(diagrams, evidence, &value.to_string()),
             (None, Some(list)) => {
+                if list.iter().map(Vec::len).sum::<usize>() > MOST_INSTRUCTIONS {
+                    return Err(format!(
+                        "programs: the kernel lets no task have more than {MOST_INSTRUCTIONS} \
+                         instructions"
+                    ));
+                }
                 let mut programs = Vec::new();
                 for (place, words) in list.iter().enumerate() {
                     let instructions = words

@@ -146,7 +146,7 @@ pub fn report(evidence: &Evidence, candidate: Option<&Candidate>) -> Result<Repo
                 why,
             };
             let root = candidate.diagram(&mut diagrams, evidence).map_err(bad)?;
-            let prospect = foresee(&mut diagrams, root, made, &named)
+            let prospect = foresee(&mut diagrams, root, made, &named, &observation.arguments)
                 .map_err(|error| bad(error.to_string()))?;
             Some(Foreseen::of(candidate.title.clone(), prospect, observation))
         }
@@ -205,22 +205,19 @@ impl Report {
     }
 
     /// With a candidate: it would refuse something that was made. Without: something was refused,
-    /// or is open, or the filter is not known. In both: other calls are let through than was asked
-    /// for.
+    /// or is open, or other calls are let through than was asked for, or the filter is not known.
     #[must_use]
     pub fn finds(&self) -> bool {
-        let strays = self.findings.iter();
-        strays
-            .into_iter()
-            .any(|finding| finding.gravity == Gravity::Warning)
-            || match &self.candidate {
-                Some(candidate) => !candidate.breaks.is_empty() || !candidate.may_break.is_empty(),
-                None => {
-                    let active = self.active.as_ref();
-                    !self.refused.is_empty()
-                        || active.is_none_or(|active| !active.unused.is_empty())
-                }
+        let is_grave = |finding: &LoadedFinding| finding.gravity == Gravity::Warning;
+        match (&self.candidate, &self.active) {
+            (Some(candidate), _) => !candidate.breaks.is_empty() || !candidate.may_break.is_empty(),
+            (None, None) => true,
+            (None, Some(active)) => {
+                !self.refused.is_empty()
+                    || !active.unused.is_empty()
+                    || self.findings.iter().any(is_grave)
             }
+        }
     }
 
     fn worded(&self) -> String {

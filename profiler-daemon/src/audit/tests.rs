@@ -4,6 +4,7 @@ use super::{compare, foresee};
 use crate::{
     profile::{
         abi::Abi,
+        arguments::{Arguments, Values},
         call::{Call, CallSet},
         table,
     },
@@ -80,7 +81,14 @@ fn what_a_candidate_would_break_is_named() {
     let mut made = calls(&["read", "socket", "mkdir"]);
     made.insert(table::call(Abi::X32, "write").unwrap());
     made.insert(table::call(Abi::I386, "read").unwrap());
-    let found = foresee(&mut diagrams, candidate, &made, &calls(&["write"])).unwrap();
+    let found = foresee(
+        &mut diagrams,
+        candidate,
+        &made,
+        &calls(&["write"]),
+        &Arguments::default(),
+    )
+    .unwrap();
     let breaks: Vec<_> = found
         .breaks
         .iter()
@@ -95,4 +103,31 @@ fn what_a_candidate_would_break_is_named() {
     );
     assert_eq!(found.may_break.len(), 1);
     assert_eq!(found.open.len(), 1);
+}
+
+#[test]
+fn values_that_were_seen_decide_what_a_candidate_breaks() {
+    let mut diagrams = Diagrams::new();
+    // socket is allowed with family 2 alone.
+    let candidate = filter(&mut diagrams, &["read"]);
+    let socket = table::call(Abi::X86_64, "socket").unwrap();
+    let made = calls(&["read", "socket"]);
+    let mut foreseen = |seen: Option<&[[u64; 2]]>| {
+        let mut arguments = Arguments::default();
+        let seen = seen.map(|all| all.iter().map(|one| one.to_vec()).collect());
+        let places = vec![0, 1];
+        arguments.insert(socket, Values { places, seen });
+        let found = foresee(&mut diagrams, candidate, &made, &made, &arguments).unwrap();
+        let breaks: Vec<_> = found.breaks.into_iter().map(|one| one.with).collect();
+        (breaks, found.may_break.len())
+    };
+    assert_eq!(foreseen(Some(&[[2, 1], [2, 2]])), (vec![], 0));
+    // More than are kept: any.
+    assert_eq!(foreseen(None), (vec![], 1));
+    let (breaks, open) = foreseen(Some(&[[2, 1], [40, 1]]));
+    let vsock = Values {
+        places: vec![0, 1],
+        seen: Some([vec![40, 1]].into()),
+    };
+    assert_eq!((breaks, open), (vec![Some(vsock)], 0));
 }

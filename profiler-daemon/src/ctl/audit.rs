@@ -8,7 +8,6 @@ use super::{
     args::Format,
     circumstances::{circumstances, meaning},
     clock::absolute,
-    compile::proven,
     exit::{ExitStatus, Failure},
     loaded_wording::findings,
     operand::load,
@@ -30,7 +29,7 @@ use crate::{
         rows::{Broken, Judged, Made, Named, Open},
     },
     profile::{abi::Abi, arguments::Values, observation::Refusal, table},
-    seccomp::diagram::Diagrams,
+    seccomp::filter::program::Program,
 };
 
 pub(super) async fn run(
@@ -73,16 +72,16 @@ async fn candidate(name: &str, args: &AuditArgs, client: &Client) -> Result<Cand
     let circumstances = circumstances(&args.circumstances)?;
     let meaning = meaning(args.meaning, &args.host)?;
     let operand = load(name, client, circumstances.arch).await?;
-    let mut diagrams = Diagrams::new();
-    let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
-    let program = proven(&mut diagrams, root, &operand)?;
-    let words = program.instructions().iter();
+    let programs = operand.programs(&circumstances, meaning)?;
+    let words = |program: &Program| {
+        let instructions = program.instructions().iter();
+        instructions
+            .map(|one| (one.code, one.jt, one.jf, one.k))
+            .collect()
+    };
     Ok(Candidate {
+        programs: Some(programs.iter().map(words).collect()),
         title: operand.title,
-        profile: None,
-        programs: Some(vec![
-            words.map(|one| (one.code, one.jt, one.jf, one.k)).collect(),
-        ]),
         ..Candidate::default()
     })
 }
@@ -223,7 +222,11 @@ fn breaks(list: &[Broken]) -> String {
     let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in list {
         let names = alike.entry(answer_named(&one.answer)).or_default();
-        names.push(name(&one.named));
+        let name = name(&one.named);
+        names.push(match &one.with {
+            Some(values) => format!("{name} with {}", combinations(values)),
+            None => name,
+        });
     }
     let mut text = String::new();
     for (answer, names) in alike {
@@ -244,14 +247,15 @@ fn conditional(list: &[Judged]) -> String {
             let _ = writeln!(text, "    {}", wrapped(&line, 8, WIDTH));
         }
         if let Some(values) = one.seen.as_ref().filter(|_| one.used) {
-            let _ = writeln!(text, "    {}", wrapped(&seen(values), 8, WIDTH));
+            let line = format!("seen with {}", combinations(values));
+            let _ = writeln!(text, "    {}", wrapped(&line, 8, WIDTH));
         }
     }
     text
 }
 
-/// `seen with a0, a1: 2, 1; 16, 3`
-fn seen(values: &Values) -> String {
+/// `a0, a1: 2, 1; 16, 3`
+fn combinations(values: &Values) -> String {
     let places: Vec<String> = values.places.iter().map(|at| format!("a{at}")).collect();
     let values = match &values.seen {
         None => "more than are kept".to_owned(),
@@ -263,7 +267,7 @@ fn seen(values: &Values) -> String {
             all.iter().map(one).collect::<Vec<_>>().join("; ")
         }
     };
-    format!("seen with {}: {values}", places.join(", "))
+    format!("{}: {values}", places.join(", "))
 }
 
 fn number(value: u64) -> String {
