@@ -26,12 +26,13 @@ mod questions;
 )]
 mod testbed;
 
-use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use kernel_oracle::{Call, Gate, Instruction, answers};
 use live::{Came, foretold};
 use profiler_daemon::{
     api::client::Client,
+    audit::active::Active,
     seccomp::{
         action::Action,
         diagram::{Diagrams, Node},
@@ -44,22 +45,26 @@ use profiler_daemon::{
 };
 use testbed::{Daemon, eventually};
 
-/// The filters of a container, the oldest first, as the daemon's API has them.
-fn known(daemon: &Daemon, container: &str, count: RangeInclusive<usize>) -> Vec<Vec<Instruction>> {
+/// What the daemon's API says is in force for a container, once it has as many filters.
+fn active(daemon: &Daemon, container: &str, filters: usize) -> Active {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     let client = Client::new(daemon.socket());
-    let what = format!("{count:?} filters of {container}");
+    let what = format!("{filters} filters of {container}");
     eventually(&what, Duration::from_secs(20), || {
-        let filters = runtime.block_on(client.filters(container)).ok()?;
-        let filters: Option<Vec<_>> = filters
-            .into_iter()
-            .map(|filter| filter.instructions)
-            .collect();
-        filters.filter(|filters| count.contains(&filters.len()))
+        let active = runtime.block_on(client.active(container, false)).ok()?;
+        (active.layers.len() == filters).then_some(active)
     })
+}
+
+/// Its filters, the oldest first.
+fn copies(active: &Active) -> Vec<Vec<Instruction>> {
+    let layers = active.layers.iter().rev();
+    layers
+        .map(|layer| layer.instructions.clone().expect("a copy"))
+        .collect()
 }
 
 /// What the product makes of filters that are in force together.

@@ -6,7 +6,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{Path, State, rejection::PathRejection},
     http::header,
     response::{IntoResponse, Response},
@@ -81,16 +81,14 @@ pub(super) async fn watch(State(desk): State<Desk>, body: Body) -> Result<Respon
     let name = state.name.clone();
     let so_far: Vec<_> = so_far(&state).iter().filter_map(line_of).collect();
     let cancel = desk.cancel;
-    let coming = stream::unfold(
-        (events, name, cancel, lease),
-        |(mut events, name, cancel, lease)| async {
-            let line = tokio::select! {
-                () = cancel.cancelled() => None,
-                line = next_line(&mut events, &name) => line,
-            }?;
-            Some((line, (events, name, cancel, lease)))
-        },
-    );
+    let coming = stream::unfold(Some((events, name, cancel, lease)), |all| async {
+        let (mut events, name, cancel, lease) = all?;
+        let (line, last) = tokio::select! {
+            () = cancel.cancelled() => None,
+            line = next_line(&mut events, &name) => line,
+        }?;
+        Some((line, (!last).then_some((events, name, cancel, lease))))
+    });
     let lines = stream::iter(so_far).chain(coming).map(Ok::<_, Infallible>);
     Ok((
         [
@@ -172,11 +170,8 @@ fn so_far(state: &ShadowState) -> Vec<Event> {
     events.collect()
 }
 
-/// The next line that concerns a shadow; none once it or the daemon has ended.
-async fn next_line(
-    events: &mut broadcast::Receiver<Event>,
-    name: &str,
-) -> Option<axum::body::Bytes> {
+/// The next line that concerns a shadow, and whether it tells its end; none once the daemon ends.
+async fn next_line(events: &mut broadcast::Receiver<Event>, name: &str) -> Option<(Bytes, bool)> {
     loop {
         let event = next_event(events).await?;
         let concerns = match &event {
@@ -185,7 +180,8 @@ async fn next_line(
             _ => false,
         };
         if concerns && let Some(line) = line_of(&event) {
-            return Some(line);
+            let last = matches!(&event, Event::Shadow { change, .. } if change == "detached");
+            return Some((line, last));
         }
     }
 }

@@ -1,15 +1,15 @@
 //! What a container may do beside what it does: the comparison of a filter with what was seen.
 //!
-//! Pure. A filter is a diagram, so whether a call is allowed is not a guess. Of a call that it judges
-//! by arguments only that much is said, unless all values were recorded that these had. Must not
-//! decide what a profile holds.
+//! Pure. A filter is a diagram, so whether a call is allowed is not a guess. Of a call that the
+//! filter judges by arguments no more can be said than which of their values were recorded. Must
+//! not decide what a profile holds.
 
 pub mod active;
 mod asked_for;
 pub mod candidate;
 pub mod danger;
-pub mod decided;
 pub mod evidence;
+pub mod fate;
 pub mod loaded;
 pub mod loader;
 mod reason;
@@ -17,10 +17,10 @@ pub mod report;
 pub mod rows;
 pub mod shadow;
 
-use self::decided::decided;
+use self::fate::{Fate, fate_of_all};
 use crate::{
     profile::{
-        arguments::Arguments,
+        arguments::{Arguments, Values},
         call::{Call, CallSet},
     },
     seccomp::{
@@ -68,22 +68,23 @@ pub struct Conditional {
 /// What a profile would do to a container if it were enforced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prospect {
-    /// Made so far, and refused from then on; with arguments that it was made with, at least.
+    /// Made so far, and always refused from then on.
     pub breaks: Vec<Break>,
-    /// Made so far, and from then on refused with some arguments; with which it was made, is not
-    /// known.
+    /// Made so far, and from then on refused with some arguments.
     pub may_break: Vec<Conditional>,
     /// Still let through, and never made; what is known from escapes first.
     pub open: Vec<Unused>,
 }
 
 /// A call that a profile would refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Break {
     /// The call.
     pub call: Call,
-    /// What its caller would get.
+    /// What its caller would get; the strictest of several answers.
     pub answer: Action,
+    /// With these values of its arguments only; none if always.
+    pub with: Option<Values>,
 }
 
 /// Compares a filter with the calls that got past it, for the calls of the ABIs given that have a
@@ -112,7 +113,11 @@ pub fn compare(
                 comparison.unused.push(Unused::of(call));
             }
             Standing::Always(answer) if used => {
-                comparison.contradicted.push(Break { call, answer });
+                comparison.contradicted.push(Break {
+                    call,
+                    answer,
+                    with: None,
+                });
             }
             Standing::Always(_) => {}
             Standing::Conditional(cases) => {
@@ -126,7 +131,8 @@ pub fn compare(
     Ok(comparison)
 }
 
-/// What would come of enforcing a profile, for a container whose calls had these arguments.
+/// What would come of enforcing a profile. Where the values of a call's arguments are known, they
+/// decide; else a call that is judged by them may break.
 ///
 /// # Errors
 /// A call's conditions need more cases than a person could read.
@@ -138,34 +144,41 @@ pub fn foresee(
     arguments: &Arguments,
 ) -> Result<Prospect, TooLarge> {
     let Comparison {
-        mut unused,
+        unused,
         conditional,
-        contradicted: mut breaks,
+        contradicted,
         ..
     } = compare(diagrams, candidate, made, named)?;
-    let mut may_break = Vec::new();
+    let mut prospect = Prospect {
+        breaks: contradicted,
+        may_break: Vec::new(),
+        open: unused,
+    };
     for one in conditional {
-        let values = arguments.of(one.call);
-        let answers = values.and_then(|values| decided(diagrams, candidate, one.call, values));
-        match answers {
-            _ if !one.used => unused.push(Unused::of(one.call)),
-            Some(answers) => {
-                let refusals = answers.into_iter().filter(|answer| !answer.lets_through());
-                breaks.extend(refusals.min().map(|answer| Break {
-                    call: one.call,
-                    answer,
-                }));
-            }
-            None => may_break.push(one),
+        if !one.used {
+            prospect.open.push(Unused::of(one.call));
+            continue;
+        }
+        let Some(values) = arguments.of(one.call) else {
+            prospect.may_break.push(one);
+            continue;
+        };
+        match fate_of_all(diagrams, candidate, one.call, values) {
+            (Fate::Through, _) => {}
+            (Fate::Open, _) => prospect.may_break.push(one),
+            (Fate::Refused(answer), refused) => prospect.breaks.push(Break {
+                call: one.call,
+                answer,
+                with: Some(Values {
+                    places: values.places.clone(),
+                    seen: Some(refused),
+                }),
+            }),
         }
     }
-    breaks.sort_by_key(|one| one.call);
-    rank(&mut unused);
-    Ok(Prospect {
-        breaks,
-        may_break,
-        open: unused,
-    })
+    prospect.breaks.sort_by_key(|one| one.call);
+    rank(&mut prospect.open);
+    Ok(prospect)
 }
 
 fn let_through_regardless(call: Call) -> bool {

@@ -100,16 +100,22 @@ fn a_candidate_is_read_in_any_dialect() {
     assert_eq!(broken.breaks.len(), 1, "{broken:?}");
     assert_eq!(broken.breaks[0].named.call, "read");
 
-    let conditional = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["socket"],
-        "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "op": "SCMP_CMP_EQ", "value": 40}]}]});
-    // It was made with 2 only.
-    assert_eq!(audited(conditional.clone()).safe, Some(true));
-    let mut unrecorded = evidence();
-    unrecorded.observation.arguments = Default::default();
-    let report = report(&unrecorded, Some(&candidate(conditional))).unwrap();
-    let may = report.candidate.unwrap().may_break;
+    // The family was seen: 2. The protocol was not recorded.
+    let conditional = |index: u8, value: u64| {
+        let args = [json!({"index": index, "op": "SCMP_CMP_EQ", "value": value})];
+        let rule = json!({"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": args});
+        audited(json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+            .candidate
+            .unwrap()
+    };
+    let other = conditional(0, 40);
+    assert!(other.breaks.is_empty() && other.may_break.is_empty());
+    let with = conditional(0, 2).breaks[0].with.clone().unwrap();
+    assert_eq!(with.seen, Some([vec![2]].into()));
+    let may = conditional(2, 6).may_break;
     assert_eq!((may.len(), may[0].cases.len()), (1, 2));
-    assert_eq!(may[0].seen, None);
+    let seen = may[0].seen.as_ref().unwrap();
+    assert_eq!(seen.seen, Some([vec![2]].into()));
 }
 
 #[test]

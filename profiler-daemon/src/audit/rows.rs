@@ -40,6 +40,8 @@ pub struct Broken {
     pub named: Named,
     /// What its caller would get: `errno 1`.
     pub answer: String,
+    /// With these values of its arguments only, of those that it was made with; none if always.
+    pub with: Option<Values>,
     /// Who made it first, and when, if the news of it arrived.
     pub first: Option<Sighting>,
 }
@@ -112,6 +114,7 @@ impl Broken {
             named: Named::of(one.call),
             answer: one.answer.to_string(),
             first: first(one.call, observation),
+            with: one.with,
         }
     }
 }

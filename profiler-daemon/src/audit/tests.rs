@@ -106,23 +106,28 @@ fn what_a_candidate_would_break_is_named() {
 }
 
 #[test]
-fn recorded_arguments_decide_where_they_are_all_that_is_looked_at() {
+fn values_that_were_seen_decide_what_a_candidate_breaks() {
     let mut diagrams = Diagrams::new();
-    // Allows socket(2, …) alone.
+    // socket is allowed with family 2 alone.
     let candidate = filter(&mut diagrams, &["read"]);
-    let made = calls(&["socket"]);
-    let mut of = |places: &[u8], seen: Option<&[&[u64]]>| {
+    let socket = table::call(Abi::X86_64, "socket").unwrap();
+    let made = calls(&["read", "socket"]);
+    let mut foreseen = |seen: Option<&[[u64; 2]]>| {
         let mut arguments = Arguments::default();
-        let seen = seen.map(|list| list.iter().map(|one| one.to_vec()).collect());
-        let places = places.to_vec();
-        arguments.insert(call("socket"), Values { places, seen });
-        let none = calls(&[]);
-        let found = foresee(&mut diagrams, candidate, &made, &none, &arguments).unwrap();
-        (found.breaks.len(), found.may_break.len())
+        let seen = seen.map(|all| all.iter().map(|one| one.to_vec()).collect());
+        let places = vec![0, 1];
+        arguments.insert(socket, Values { places, seen });
+        let found = foresee(&mut diagrams, candidate, &made, &made, &arguments).unwrap();
+        let breaks: Vec<_> = found.breaks.into_iter().map(|one| one.with).collect();
+        (breaks, found.may_break.len())
     };
-    assert_eq!(of(&[0, 1], Some(&[&[2, 1], &[2, 7]])), (0, 0));
-    assert_eq!(of(&[0, 1], Some(&[&[2, 1], &[40, 1]])), (1, 0));
-    // What is looked at was not recorded, or not all of it is kept.
-    assert_eq!(of(&[1], Some(&[&[1]])), (0, 1));
-    assert_eq!(of(&[0], None), (0, 1));
+    assert_eq!(foreseen(Some(&[[2, 1], [2, 2]])), (vec![], 0));
+    // More than are kept: any.
+    assert_eq!(foreseen(None), (vec![], 1));
+    let (breaks, open) = foreseen(Some(&[[2, 1], [40, 1]]));
+    let vsock = Values {
+        places: vec![0, 1],
+        seen: Some([vec![40, 1]].into()),
+    };
+    assert_eq!((breaks, open), (vec![Some(vsock)], 0));
 }

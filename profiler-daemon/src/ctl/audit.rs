@@ -222,7 +222,11 @@ fn breaks(list: &[Broken]) -> String {
     let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in list {
         let names = alike.entry(answer_named(&one.answer)).or_default();
-        names.push(name(&one.named));
+        let name = name(&one.named);
+        names.push(match &one.with {
+            Some(values) => format!("{name} with {}", combinations(values)),
+            None => name,
+        });
     }
     let mut text = String::new();
     for (answer, names) in alike {
@@ -243,14 +247,15 @@ fn conditional(list: &[Judged]) -> String {
             let _ = writeln!(text, "    {}", wrapped(&line, 8, WIDTH));
         }
         if let Some(values) = one.seen.as_ref().filter(|_| one.used) {
-            let _ = writeln!(text, "    {}", wrapped(&seen(values), 8, WIDTH));
+            let line = format!("seen with {}", combinations(values));
+            let _ = writeln!(text, "    {}", wrapped(&line, 8, WIDTH));
         }
     }
     text
 }
 
-/// `seen with a0, a1: 2, 1; 16, 3`
-fn seen(values: &Values) -> String {
+/// `a0, a1: 2, 1; 16, 3`
+fn combinations(values: &Values) -> String {
     let places: Vec<String> = values.places.iter().map(|at| format!("a{at}")).collect();
     let values = match &values.seen {
         None => "more than are kept".to_owned(),
@@ -262,7 +267,7 @@ fn seen(values: &Values) -> String {
             all.iter().map(one).collect::<Vec<_>>().join("; ")
         }
     };
-    format!("seen with {}: {values}", places.join(", "))
+    format!("{}: {values}", places.join(", "))
 }
 
 fn number(value: u64) -> String {

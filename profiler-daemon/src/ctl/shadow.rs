@@ -83,16 +83,19 @@ impl Told {
             if let Some(event) = &news.event {
                 self.count(event);
             }
-            if self.json {
-                terminal.print(&format!("{}\n", news.line))?;
-                continue;
-            }
             match &news.event {
+                _ if self.json => terminal.print(&format!("{}\n", news.line))?,
                 Some(Event::Shadow { change, .. }) if change == "attached" => {
                     terminal.remark(&wrapped(&self.so_far(), 2, WIDTH));
                 }
                 Some(event) => terminal.print(&line(event, *terminal))?,
                 None => {}
+            }
+            if matches!(&news.event, Some(Event::Shadow { change, .. }) if change == "detached") {
+                return Err(Failure::new(
+                    ExitStatus::NotFound,
+                    "somebody else detached the candidate, so nothing more is told of it",
+                ));
             }
         }
         Err(Failure::new(
