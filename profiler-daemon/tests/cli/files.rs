@@ -293,7 +293,7 @@ fn the_keys_of_an_audit_are_stable() {
     );
     assert_eq!(
         keys(&value["candidate"]["breaks"][0]),
-        ["call", "abi", "nr", "answer", "first"]
+        ["call", "abi", "nr", "answer", "with", "first"]
     );
     assert_eq!(
         keys(&value["active"]["unused"][0]),
