@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     active::{Active, Source, stacked},
     asked_for::{AskedFor, Rules, asked_for},
+    dropped_bits::alike_without,
     evidence::Evidence,
     reason::{Reason, reason},
 };
@@ -197,7 +198,16 @@ fn compared(
             }
             let is_bound = unbound
                 .is_some_and(|unbound| !same(diagrams, unbound, in_force, place.arch, place.first));
-            let why = reason(policy, host.libseccomp, place.arch, place.first, is_bound);
+            let mut why = reason(policy, host.libseccomp, place.arch, place.first, is_bound);
+            if let (Reason::Rules, Some(arch)) = (why, place.arch)
+                && alike_without(diagrams, arch, place.first, one.before, one.after)?
+            {
+                why = if one.direction == Direction::Tightened {
+                    Reason::DroppedBits
+                } else {
+                    Reason::PassedByDroppedBits
+                };
+            }
             match groups.iter_mut().find(|(known, _)| *known == why) {
                 Some((_, group)) => group.add(&one, vec![place]),
                 None => {
@@ -210,11 +220,11 @@ fn compared(
     }
     groups.sort_by_key(|(why, _)| *why);
     let text = |why: Reason| why.text(&active.loader);
-    found.extend(
-        groups
-            .into_iter()
-            .map(|(why, group)| group.finding(why.code(), text(why))),
-    );
+    found.extend(groups.into_iter().map(|(why, mut group)| {
+        // Nobody sets such bits but to get around a filter, and this one does not let them.
+        group.is_grave &= why != Reason::DroppedBits;
+        group.finding(why.code(), text(why))
+    }));
     Ok(found)
 }
 

@@ -183,3 +183,22 @@ fn no_filter_where_one_was_asked_for_and_the_other_way_round() {
     // The engine's default: what it wrote into the bundle is what it was asked for.
     assert_eq!(with(Some(&some), |_| ()), []);
 }
+
+#[test]
+fn bits_that_the_kernel_drops_count_where_they_let_a_call_through() {
+    // The kernel takes 32 bits of it, and libseccomp compares 64.
+    let eight = json!([{"index": 0, "op": "SCMP_CMP_EQ", "value": 8}]);
+    let rule = |action: &str| json!([{"names": ["personality"], "action": action, "args": eight}]);
+    let refused = faithful(&profile("SCMP_ACT_ALLOW", &rule("SCMP_ACT_ERRNO")));
+    let (code, gravity) = codes(&refused)[0];
+    assert_eq!(
+        (code, gravity),
+        ("passed_by_dropped_bits", Gravity::Warning)
+    );
+    assert_eq!(refused[0].calls[0].args[0] as u32, 8);
+    let allowed = faithful(&profile("SCMP_ACT_ERRNO", &rule("SCMP_ACT_ALLOW")));
+    assert!(
+        codes(&allowed).contains(&("dropped_bits", Gravity::Note)),
+        "{allowed:?}"
+    );
+}

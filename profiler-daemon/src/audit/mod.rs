@@ -8,6 +8,7 @@ pub mod active;
 mod asked_for;
 pub mod candidate;
 pub mod danger;
+mod dropped_bits;
 pub mod evidence;
 pub mod fate;
 pub mod loaded;

@@ -17,6 +17,11 @@ pub(super) enum Reason {
     DuplicateIndex,
     /// 32-bit x86 makes it through `socketcall` or `ipc`.
     Multiplexed,
+    /// The library compares whole arguments, of which the kernel takes the lower halves: with bits
+    /// set that the kernel drops, what is to be refused gets through.
+    PassedByDroppedBits,
+    /// The same, and what is to be let through is refused with such bits.
+    DroppedBits,
     /// How the library joins the rules on one call, and which words it compares.
     Rules,
     /// runc answers ENOSYS beyond the newest call that is named.
@@ -67,6 +72,8 @@ impl Reason {
             Self::NameTooNew => "name_too_new",
             Self::DuplicateIndex => "duplicate_index",
             Self::Multiplexed => "multiplexed",
+            Self::PassedByDroppedBits => "passed_by_dropped_bits",
+            Self::DroppedBits => "dropped_bits",
             Self::Rules => "rules_joined",
             Self::EnosysBound => "enosys_bound",
         }
@@ -87,6 +94,14 @@ impl Reason {
             Self::Multiplexed => "32-bit x86 can make it through socketcall or ipc, where its \
                                   conditions are not looked at"
                 .to_owned(),
+            Self::PassedByDroppedBits => format!(
+                "libseccomp {libseccomp} compares all 64 bits of an argument of which the kernel \
+                 takes 32: with others set, a call that is to be refused gets through"
+            ),
+            Self::DroppedBits => format!(
+                "libseccomp {libseccomp} compares all 64 bits of an argument of which the kernel \
+                 takes 32: it refuses a call with bits set that the kernel drops"
+            ),
             Self::Rules => format!(
                 "libseccomp {libseccomp} joins the rules on one call, and compares words, \
                  otherwise than the profile says"

@@ -205,19 +205,17 @@ impl Report {
     }
 
     /// With a candidate: it would refuse something that was made. Without: something was refused,
-    /// or is open, or other calls are let through than was asked for, or the filter is not known.
+    /// or is open, or the filter is not known, or it lets other calls through than was asked for.
     #[must_use]
     pub fn finds(&self) -> bool {
-        let is_grave = |finding: &LoadedFinding| finding.gravity == Gravity::Warning;
-        match (&self.candidate, &self.active) {
-            (Some(candidate), _) => !candidate.breaks.is_empty() || !candidate.may_break.is_empty(),
-            (None, None) => true,
-            (None, Some(active)) => {
-                !self.refused.is_empty()
-                    || !active.unused.is_empty()
-                    || self.findings.iter().any(is_grave)
-            }
+        if let Some(candidate) = &self.candidate {
+            return !candidate.breaks.is_empty() || !candidate.may_break.is_empty();
         }
+        let active = self.active.as_ref();
+        let warned = |finding: &LoadedFinding| finding.gravity == Gravity::Warning;
+        !self.refused.is_empty()
+            || active.is_none_or(|active| !active.unused.is_empty())
+            || self.findings.iter().any(warned)
     }
 
     fn worded(&self) -> String {
