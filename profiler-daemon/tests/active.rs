@@ -137,6 +137,17 @@ fn of_containers_older_than_the_daemon_the_bundle_tells_what_ptrace_reads() {
             wanted == Source::Bundle,
             "{what}"
         );
+        let told = audited(&daemon, &container.name);
+        let codes: Vec<&str> = told.iter().map(|one| one.code.as_str()).collect();
+        let expected: &[&str] = match (*title, *runtime) {
+            ("unconfined", _) => &[],
+            // Debian's 2.5.4 does not know mseal, 2.6.1 does.
+            ("custom", "runc13") => &["duplicate_index", "multiplexed"],
+            ("custom", _) => &["name_too_new", "duplicate_index", "multiplexed"],
+            (_, "crun") => &[],
+            _ => &["enosys_bound"],
+        };
+        assert_eq!(codes, expected, "{what}: {told:#?}");
         if wanted == Source::None {
             assert_eq!(
                 (read.source, read.layers.len()),
