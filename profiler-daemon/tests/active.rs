@@ -137,6 +137,23 @@ fn of_containers_older_than_the_daemon_the_bundle_tells_what_ptrace_reads() {
             wanted == Source::Bundle,
             "{what}"
         );
+        let told = audited(&daemon, &container.name);
+        let codes: Vec<&str> = told.iter().map(|one| one.code.as_str()).collect();
+        let expected: &[&str] = match (*title, *runtime) {
+            ("unconfined", _) => &[],
+            // Debian's 2.5.4 does not know mseal, 2.6.1 does.
+            ("custom", "runc13") => &["duplicate_index", "multiplexed", "rules_joined"],
+            ("custom", _) => &[
+                "name_too_new",
+                "duplicate_index",
+                "multiplexed",
+                "rules_joined",
+            ],
+            // Of personality and clone all 64 bits are compared.
+            (_, "crun") => &["rules_joined"],
+            _ => &["rules_joined", "enosys_bound"],
+        };
+        assert_eq!(codes, expected, "{what}: {told:#?}");
         if wanted == Source::None {
             assert_eq!(
                 (read.source, read.layers.len()),
