@@ -59,6 +59,14 @@ fn hits(container: &Container, call: &str) -> impl Fn(&Value) -> bool {
     }
 }
 
+/// Waits until Docker's name of it has arrived.
+fn named(daemon: &Daemon, container: &Container) {
+    eventually("its name is known", PATIENCE, || {
+        let shown = daemon.ctl(&["show", &container.name]);
+        shown.success().then_some(())
+    });
+}
+
 fn makes(container: &Container, call: &str) {
     let ended = container.exec(&["/probe", call]);
     assert!(ended.status.is_some(), "{ended}");
@@ -206,6 +214,7 @@ fn a_frequent_call_is_told_of_once_a_second_at_most() {
         &[],
     );
     let container = Container::run(&testbed, &[&at_probe(&loops), "pb-busybox", "/probe"]);
+    named(&daemon, &container);
     let words = ["audit", &container.name, "--watch", "--candidate"];
     let audit = Followed::start(
         &daemon,
