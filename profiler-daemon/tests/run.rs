@@ -362,6 +362,7 @@ fn started(ground: &Ground, options: &[&str], script: &str) -> Child {
     let mut words = vec!["run", "--profile", "docker-default"];
     words.extend(options);
     words.extend(["--", "/bin/sh", "-c", &script]);
+    let _ = fs::remove_file(ground.path("ready"));
     let child = ground
         .profilectl(&words)
         .process_group(0)
@@ -377,6 +378,7 @@ fn started(ground: &Ground, options: &[&str], script: &str) -> Child {
 
 #[test]
 fn signals_reach_the_command_which_decides() {
+    let ground = Ground::new();
     for (trap, to_group, signal, wanted) in [
         ("trap 'exit 5' TERM;", false, Signal::TERM, 5),
         ("", false, Signal::TERM, 143),
@@ -387,7 +389,6 @@ fn signals_reach_the_command_which_decides() {
         ("trap 'exit 7' QUIT;", true, Signal::QUIT, 7),
     ] {
         for options in [&[][..], &["--plain"]] {
-            let ground = Ground::new();
             let script = format!("{trap} READY; while :; do sleep 0.1; done");
             let mut child = started(&ground, options, &script);
             if to_group {
@@ -497,7 +498,7 @@ fn the_command_gets_no_descriptor_and_no_signal_state_of_ours() {
     let show = [
         "/bin/sh",
         "-c",
-        "ls /proc/$$/fd; grep -E 'Sig(Blk|Ign)' /proc/$$/status",
+        "ls /proc/$$/fd; exec grep -E 'Sig(Blk|Ign)' /proc/self/status",
     ];
     let bare = run(&mut ground.nobody(Path::new(show[0]), &show[1..]), PATIENCE);
     for options in [&[][..], &["--plain"], &["--mode", "log"]] {

@@ -41,8 +41,17 @@ impl Ground {
             .expect("a folder for all");
         let ground = Self { folder };
         // Where the build is, nobody may not come.
-        fs::copy(env!("CARGO_BIN_EXE_profilectl"), ground.path("profilectl")).expect("a copy");
+        ground.copy(Path::new(env!("CARGO_BIN_EXE_profilectl")), "profilectl");
         ground
+    }
+
+    /// By a process of its own: a file that we had open to write would be so, for a moment, in every
+    /// child that another test starts, and could not be executed.
+    fn copy(&self, from: &Path, name: &str) {
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(from).arg(self.path(name));
+        let ended = run(&mut install, PATIENCE);
+        assert!(ended.success(), "{ended}");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -64,7 +73,7 @@ impl Ground {
             "-no-pie",
         ];
         let built = compile_c(&format!("{BARE}{body}\n}}\n"), &flags);
-        fs::copy(built, self.path(name)).expect("a copy");
+        self.copy(&built, name);
         self.text(name)
     }
 
