@@ -103,6 +103,18 @@ pub struct ConfigFile {
     count: Option<bool>,
     args: Option<bool>,
     hooks: Option<HookChoice>,
+    #[serde(default)]
+    shadow: Vec<ConfiguredShadow>,
+}
+
+/// A candidate that is attached to all containers of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfiguredShadow {
+    /// The image's reference or id.
+    pub image: String,
+    /// The file that the candidate is in.
+    pub profile: PathBuf,
 }
 
 /// Everything settled.
@@ -128,6 +140,8 @@ pub struct Config {
     pub args: bool,
     /// Hooks.
     pub hooks: HookChoice,
+    /// Candidates that are attached from the beginning; no two to one image.
+    pub shadows: Vec<ConfiguredShadow>,
     /// A recording to serve in place of the kernel's.
     pub replay: Option<PathBuf>,
     /// The tree of cgroups, if not the host's.
@@ -152,6 +166,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Where and why.
         source: Box<toml::de::Error>,
+    },
+    /// A shadow's image is unclear.
+    #[error(
+        "[[shadow]]: the image {image:?} must be named, and once only: one candidate goes with an image"
+    )]
+    Shadow {
+        /// The image.
+        image: String,
     },
     /// A number is out of range.
     #[error("{name} must be between {least} and {most}, not {value}")]
@@ -217,6 +239,7 @@ impl Config {
             count: flags.count || file.count.unwrap_or(false),
             args: flags.args || file.args.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
+            shadows: each_image_once(file.shadow)?,
             replay: flags.replay,
             cgroup_root: flags.cgroup_root,
         })
@@ -234,6 +257,31 @@ fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<u32, 
             most,
         })
     }
+}
+
+/// Shadows that are configured at most.
+const MOST_SHADOWS: u32 = 32;
+
+fn each_image_once(shadows: Vec<ConfiguredShadow>) -> Result<Vec<ConfiguredShadow>, ConfigError> {
+    within(
+        "the number of [[shadow]] sections",
+        u32::try_from(shadows.len()).unwrap_or(u32::MAX),
+        0,
+        MOST_SHADOWS,
+    )?;
+    for (place, shadow) in shadows.iter().enumerate() {
+        if shadow.image.is_empty()
+            || shadows
+                .iter()
+                .skip(place + 1)
+                .any(|other| other.image == shadow.image)
+        {
+            return Err(ConfigError::Shadow {
+                image: shadow.image.clone(),
+            });
+        }
+    }
+    Ok(shadows)
 }
 
 fn read(path: &Path) -> Result<ConfigFile, ConfigError> {

@@ -21,7 +21,7 @@ mod testbed;
 
 use std::{fs, time::Duration};
 
-use known::{active, known_as, meaning};
+use known::{active, audited, known_as, meaning};
 use profiler_daemon::{
     audit::active::{Installer, Source},
     seccomp::diagram::Diagrams,
@@ -205,6 +205,11 @@ fn a_programs_own_filter_is_listed_beside_the_containers() {
         assert_eq!(found.layers[0].instructions.as_ref().map(Vec::len), Some(4));
         assert_eq!(found.programs().expect("known").len(), 1, "never stacked");
     }
+    assert!(
+        audited(&daemon, &container.name)
+            .iter()
+            .all(|one| one.code != "not_what_was_asked")
+    );
     // What the container may do is what its own filter says.
     let verdict = daemon.ctl(&["eval", &format!("active:{}", container.name), "setns"]);
     assert!(verdict.stdout.contains("errno"), "{verdict}");

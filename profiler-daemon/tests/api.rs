@@ -27,6 +27,7 @@ use profiler_daemon::{
         protocol::{ErrorBody, Event, Health},
         server::CONNECTION_LIMIT,
     },
+    audit::active::Source,
     profile::compose::Options,
 };
 
@@ -254,7 +255,7 @@ fn a_watcher_gets_every_event_or_hears_how_many_it_missed() {
                 assert_eq!(cause, "watch_lagged");
                 lost += more;
             }
-            Event::Container { .. } => panic!("nobody sent that"),
+            _ => panic!("nobody sent that"),
         }
     }
     assert_eq!(seen + lost, SENT);
@@ -301,6 +302,106 @@ fn curl_can_ask() {
     }
 }
 
+/// A request with a body.
+fn post(path: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_candidate_is_audited_and_a_bad_one_told_where() {
+    let fake = Fake::start(Health::Healthy);
+    let path = "/v1/containers/job/audit";
+    let profile = r#"{"defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["uname"], "action": "SCMP_ACT_ERRNO"}]}"#;
+    let text = serde_json::to_string(profile).unwrap();
+    for body in [
+        format!(r#"{{"title": "mine", "profile": {profile}}}"#),
+        format!(r#"{{"title": "mine", "profile": {text}}}"#),
+        // Refuses number 63.
+        r#"{"title": "mine", "programs": [[[32,0,0,0],[21,0,1,63],[6,0,0,327681],[6,0,0,2147418112]]]}"#
+            .to_owned(),
+    ] {
+        let (status, answer) = raw(&fake.socket, &post(path, &body));
+        assert_eq!(status, 200, "{body}: {answer}");
+        let report: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(report["candidate"]["profile"], "mine");
+        assert_eq!(report["safe"], false);
+        let breaks = report["candidate"]["breaks"].as_array().unwrap();
+        assert_eq!(breaks.len(), 1, "{breaks:?}");
+        assert_eq!(breaks[0]["call"], "uname");
+    }
+    let deep = format!(
+        r#"{{"title": "x", "profile": {}1{}}}"#,
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
+    for (body, status, told) in [
+        ("", 400, "line 1 column 0"),
+        ("{\"title\": 7}", 400, "line 1 column 11"),
+        ("{\"title\": \"x\", \"surplus\": 1}", 400, "surplus"),
+        ("{\"title\": \"x\"}", 400, "`profile` or `programs`"),
+        (
+            "{\"title\": \"x\", \"profile\": \"{\\n7\"}",
+            400,
+            "profile:2:1",
+        ),
+        (
+            "{\"title\": \"x\", \"programs\": [[[6,0,0,0]],[[1,2,3,4]]]}",
+            400,
+            "programs[1]",
+        ),
+        (deep.as_str(), 400, "recursion"),
+    ] {
+        let (found, answer) = raw(&fake.socket, &post(path, body));
+        assert_eq!(found, status, "{answer}");
+        let error: ErrorBody = serde_json::from_str(&answer).unwrap();
+        assert!(error.message.contains(told), "{told}: {}", error.message);
+    }
+    let large = format!(r#"{{"title": "x", "profile": "{}"}}"#, "x".repeat(9 << 20));
+    let mut stream = UnixStream::connect(&fake.socket).unwrap();
+    // The daemon need not read all of it before it says no.
+    drop(stream.write_all(post(path, &large).as_bytes()));
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 413"),
+        "{answer}"
+    );
+
+    assert_eq!(raw(&fake.socket, &request("GET", path)).0, 200);
+    for (method, path, status) in [
+        ("DELETE", "/v1/containers/job/audit", 405),
+        ("GET", "/v1/containers/nope/audit", 404),
+        ("GET", "/v1/containers/job/audit?ptrace=perhaps", 400),
+        ("GET", "/v1/containers/job/audit?surplus=1", 400),
+        ("POST", "/v1/containers/job/active", 405),
+    ] {
+        assert_eq!(
+            raw(&fake.socket, &request(method, path)).0,
+            status,
+            "{method} {path}"
+        );
+    }
+}
+
+#[test]
+fn the_filter_in_force_is_told_with_its_source() {
+    let fake = Fake::start(Health::Healthy);
+    let client = Client::new(&fake.socket);
+    let of = |name: &str| fake.runtime.block_on(client.active(name, false)).unwrap();
+    assert_eq!(of("job").source, Source::Copied);
+    assert_eq!(of("job").layers.len(), 2);
+    assert_eq!(of("web").source, Source::Unknown);
+    let strange = of("strange");
+    assert_eq!(strange.source, Source::Bundle);
+    assert!(strange.asked.is_some() && strange.bundle.is_some());
+    assert_eq!(strange.layers[0].hash, None);
+}
+
 #[test]
 fn installed_filters_are_handed_out_as_the_kernel_got_them() {
     let fake = Fake::start(Health::Healthy);
@@ -341,5 +442,77 @@ fn installed_filters_are_handed_out_as_the_kernel_got_them() {
         assert_eq!(found, status, "{method} {path}");
         let error: ErrorBody = serde_json::from_str(&body).unwrap();
         assert!(!error.message.is_empty());
+    }
+}
+
+/// A request with a body.
+fn with_body(method: &str, path: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: profilerd\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_candidate_is_attached_over_the_socket_and_a_bad_one_is_not() {
+    let fake = Fake::start(Health::Healthy);
+    let deny = "[[6,0,0,327681]]";
+    let body = format!(r#"{{"target": "web", "profile": "deny", "programs": [{deny}]}}"#);
+    let (status, answer) = raw(&fake.socket, &with_body("PUT", "/v1/shadows/mine", &body));
+    assert_eq!(status, 200, "{answer}");
+    let state: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(
+        (&state["name"], &state["origin"]),
+        (&"mine".into(), &"client".into())
+    );
+    let calls = state["containers"][0]["calls"].as_array().unwrap();
+    let names: Vec<_> = calls.iter().map(|call| &call["name"]).collect();
+    assert_eq!(names, ["accept4", "openat", "chmod"]);
+    assert!(
+        calls
+            .iter()
+            .all(|call| call["answer"] == "errno 1" && call["certain"] == true)
+    );
+
+    for (status, body) in [
+        (400, ""),
+        (400, "{"),
+        (400, r#"{"target": "web", "profile": "p"}"#),
+        (
+            400,
+            r#"{"target": "web", "profile": "p", "programs": [], "more": 1}"#,
+        ),
+        (
+            400,
+            r#"{"target": "web", "profile": "p", "programs": [[]]}"#,
+        ),
+        (
+            400,
+            r#"{"target": "web", "profile": "p", "programs": [[[6,0,0,0,0]]]}"#,
+        ),
+        (
+            400,
+            r#"{"target": "web", "profile": "p", "programs": [[[21,9,9,0]]]}"#,
+        ),
+        (404, r#"{"target": "nope", "profile": "p", "programs": []}"#),
+    ] {
+        let shown: String = body.chars().take(80).collect();
+        let (found, answer) = raw(&fake.socket, &with_body("PUT", "/v1/shadows/mine", body));
+        assert_eq!(found, status, "{shown}: {answer}");
+        let error: ErrorBody = serde_json::from_str(&answer).unwrap();
+        assert!(!error.message.is_empty());
+    }
+    // A body that is too long is turned away before it is sent.
+    let long = "PUT /v1/shadows/mine HTTP/1.1\r\nHost: profilerd\r\nConnection: close\r\nContent-Length: 5000000\r\n\r\n";
+    assert_eq!(raw(&fake.socket, long).0, 413);
+    for (method, path, status) in [
+        ("GET", "/v1/shadows", 200),
+        ("GET", "/v1/shadows/nope", 404),
+        ("DELETE", "/v1/shadows/nope", 404),
+        ("DELETE", "/v1/shadows", 405),
+        ("POST", "/v1/shadows/mine", 405),
+    ] {
+        let (found, answer) = raw(&fake.socket, &request(method, path));
+        assert_eq!(found, status, "{method} {path}: {answer}");
     }
 }

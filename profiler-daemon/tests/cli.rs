@@ -10,6 +10,8 @@
 mod fake;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/shadow.rs"]
+mod shadow;
 
 use std::{
     fs,

@@ -11,6 +11,8 @@
 mod exported;
 #[path = "starts/least.rs"]
 mod least;
+#[path = "starts/loads.rs"]
+mod loads;
 #[path = "starts/matrix.rs"]
 mod matrix;
 #[path = "starts/pairs.rs"]

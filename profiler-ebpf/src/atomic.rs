@@ -19,13 +19,16 @@ pub unsafe fn add(count: *mut u64, n: u64) {
 }
 
 /// `*count += 1`, and what it was before.
+///
+/// A relaxed addition is compiled to the instruction that fetches nothing, and then answers its own
+/// operand; only a stronger order makes the one that fetches.
 #[inline(always)]
 pub unsafe fn next(count: *mut u32) -> u32 {
-    atomic_xadd::<u32, u32, { AtomicOrdering::Relaxed }>(count, 1)
+    atomic_xadd::<u32, u32, { AtomicOrdering::SeqCst }>(count, 1)
 }
 
 /// The same with 64 bits.
 #[inline(always)]
 pub unsafe fn next_wide(count: *mut u64) -> u64 {
-    atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(count, 1)
+    atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(count, 1)
 }

@@ -4,7 +4,15 @@ use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 use aya::{Btf, Ebpf, programs::BtfTracePoint};
-use profiler_daemon::kernel::{Hooks, Kernel, Selection, Settings};
+use profiler_daemon::{
+    kernel::{Hooks, Kernel, Selection, Settings},
+    profile::{
+        abi::Abi,
+        arguments::{Place, Recorded},
+        call::Call,
+    },
+    seccomp::deciding,
+};
 
 use crate::{crowd::Crowd, loop_of_calls};
 
@@ -23,18 +31,22 @@ pub(crate) enum Variant {
     Enter,
     EnterAndExit,
     Counting,
+    Arguments,
+    ArgumentsOfThis,
     Classic,
     Strace,
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Bare,
         Self::Empty,
         Self::Enter,
         Self::TwoEmpty,
         Self::EnterAndExit,
         Self::Counting,
+        Self::Arguments,
+        Self::ArgumentsOfThis,
         Self::Classic,
         Self::Strace,
     ];
@@ -47,6 +59,8 @@ impl Variant {
             Self::Enter => "enter only",
             Self::EnterAndExit => "enter and exit",
             Self::Counting => "enter and exit, counting",
+            Self::Arguments => "enter and exit, arguments of other calls",
+            Self::ArgumentsOfThis => "enter and exit, arguments of this call",
             Self::Classic => "enter and exit, classic tracepoints",
             Self::Strace => "strace -f -c",
         }
@@ -72,6 +86,17 @@ impl Variant {
             }),
             Self::EnterAndExit => recorded(crowd, |_| {}),
             Self::Counting => recorded(crowd, |settings| settings.counting = true),
+            Self::Arguments => recorded(crowd, |settings| settings.arguments = deciding::usual()),
+            // getppid has none, but a register where one would be.
+            Self::ArgumentsOfThis => recorded(crowd, |settings| {
+                settings.arguments = vec![Recorded {
+                    call: Call::new(Abi::X86_64, 110),
+                    places: vec![Place {
+                        index: 0,
+                        wide: false,
+                    }],
+                }];
+            }),
             Self::Classic => recorded(crowd, |settings| settings.hooks = Hooks::Classic),
             Self::Strace => traced(),
         }

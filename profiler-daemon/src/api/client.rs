@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
@@ -15,13 +15,17 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
 use super::protocol::{
     Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+    shadows::Attach,
 };
-use crate::{audit::active::Active, profile::compose::Options};
+use crate::{
+    audit::{active::Active, candidate::Candidate, report::Report},
+    profile::compose::Options,
+};
 
 /// How long a connection may take to open.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -145,6 +149,27 @@ impl Client {
         .await
     }
 
+    /// The audit of one container; with `ptrace`, of the filter as the kernel has it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn audit(
+        &self,
+        container: &str,
+        ptrace: bool,
+        candidate: Option<&Candidate>,
+    ) -> Result<Report, ClientError> {
+        let container = segment("container", container)?;
+        let path = format!("/v1/containers/{container}/audit?ptrace={ptrace}");
+        match candidate {
+            None => self.get(&path).await,
+            Some(candidate) => {
+                let answer = self.send(Method::POST, &path, body(candidate)?).await?;
+                self.decoded(&path, answer).await
+            }
+        }
+    }
+
     /// The profile of all containers of an image, by reference or id.
     ///
     /// # Errors
@@ -160,7 +185,22 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn watch(&self) -> Result<Watch, ClientError> {
-        let response = self.send("/v1/watch").await?;
+        let response = self.send(Method::GET, "/v1/watch", Bytes::new()).await?;
+        self.stream(response).await
+    }
+
+    /// Attaches a candidate for as long as the news of it are listened to.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn watch_shadow(&self, attach: &Attach) -> Result<Watch, ClientError> {
+        let response = self
+            .send(Method::POST, "/v1/shadows", body(attach)?)
+            .await?;
+        self.stream(response).await
+    }
+
+    async fn stream(&self, response: Response<Incoming>) -> Result<Watch, ClientError> {
         if response.status() != StatusCode::OK {
             let status = response.status();
             let body = self.read(response).await?;
@@ -173,7 +213,15 @@ impl Client {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let response = self.send(path).await?;
+        let response = self.send(Method::GET, path, Bytes::new()).await?;
+        self.decoded(path, response).await
+    }
+
+    async fn decoded<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        response: Response<Incoming>,
+    ) -> Result<T, ClientError> {
         let status = response.status();
         let body = self.read(response).await?;
         if status != StatusCode::OK {
@@ -197,8 +245,13 @@ impl Client {
         }
     }
 
-    async fn send(&self, path: &str) -> Result<Response<Incoming>, ClientError> {
-        tracing::debug!(socket = %self.socket.display(), path, "GET");
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
+        tracing::debug!(socket = %self.socket.display(), path, "{method}");
         let stream = self.connect().await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
@@ -209,11 +262,11 @@ impl Client {
             }
         });
         let request = Request::builder()
-            .method(Method::GET)
+            .method(method)
             .uri(path)
             .header(header::HOST, "profilerd")
             .header(header::ACCEPT, "application/json")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|error| ClientError::Bad(format!("cannot ask for {path}: {error}")))?;
         match tokio::time::timeout(ANSWER_PATIENCE, sender.send_request(request)).await {
             Ok(Ok(response)) => Ok(response),
@@ -271,9 +324,15 @@ fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
     match status {
         StatusCode::NOT_FOUND => ClientError::NotFound(message),
         StatusCode::CONFLICT => ClientError::Ambiguous(message),
-        StatusCode::BAD_REQUEST => ClientError::Bad(message),
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => ClientError::Bad(message),
         _ => ClientError::Protocol(message),
     }
+}
+
+fn body(candidate: &impl Serialize) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(candidate)
+        .map(Bytes::from)
+        .map_err(|error| ClientError::Bad(format!("the candidate cannot be written: {error}")))
 }
 
 /// The query that asks for a profile with these options.

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     audit,
     protocol::{ErrorBody, Event},
+    shadows,
 };
 use crate::{
     collector::command::{Answer, Command, CommandSender},
@@ -33,7 +34,7 @@ use crate::{
 };
 
 /// How long the collector may take over one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The stable word in [`Event::Loss`] for a watcher that read too slowly.
 const LAGGED: &str = "watch_lagged";
 
@@ -54,8 +55,17 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/v1/containers/{container}/profile", get(export))
         .route("/v1/containers/{container}/filters", get(filters))
         .route("/v1/containers/{container}/active", get(audit::active))
+        .route(
+            "/v1/containers/{container}/audit",
+            get(audit::audit).post(audit::audit_candidate),
+        )
         .route("/v1/images/{image}/profile", get(export_image))
         .route("/v1/watch", get(watch))
+        .route("/v1/shadows", get(shadows::list).post(shadows::watch))
+        .route(
+            "/v1/shadows/{name}",
+            get(shadows::show).put(shadows::put).delete(shadows::detach),
+        )
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(desk)
@@ -73,7 +83,7 @@ impl Refusal {
         Self(status, body)
     }
 
-    fn bad_request(message: impl Into<String>) -> Self {
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
@@ -115,7 +125,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-type Reply<T> = Result<Json<T>, Refusal>;
+pub(super) type Reply<T> = Result<Json<T>, Refusal>;
 
 impl Desk {
     /// Sends a command and waits for what comes back.
@@ -139,7 +149,7 @@ impl Desk {
         }
     }
 
-    async fn look_up<T: Serialize>(
+    pub(super) async fn look_up<T: Serialize>(
         &self,
         command: impl FnOnce(oneshot::Sender<Answer<T>>) -> Command,
     ) -> Reply<T> {
@@ -251,25 +261,39 @@ async fn watch(State(desk): State<Desk>) -> Result<Response, Refusal> {
         .into_response())
 }
 
-/// One event as a line. News that were overwritten before they could be sent are told as a loss:
-/// a watcher must never take a gap for silence.
+/// The next event as a line.
 async fn next_line(news: &mut broadcast::Receiver<Event>) -> Option<Bytes> {
     loop {
-        let event = match news.recv().await {
-            Ok(event) => event,
-            Err(broadcast::error::RecvError::Lagged(more)) => Event::Loss {
-                at_ms: now_ms(),
-                cause: LAGGED.to_owned(),
-                more,
-            },
-            Err(broadcast::error::RecvError::Closed) => return None,
-        };
-        match serde_json::to_vec(&event) {
-            Ok(mut line) => {
-                line.push(b'\n');
-                return Some(line.into());
-            }
-            Err(error) => tracing::error!(%error, "an event could not be written as JSON"),
+        if let Some(line) = line_of(&next_event(news).await?) {
+            return Some(line);
+        }
+    }
+}
+
+/// The next event. News that were overwritten before they could be sent are told as a loss: a
+/// watcher must never take a gap for silence.
+pub(super) async fn next_event(news: &mut broadcast::Receiver<Event>) -> Option<Event> {
+    match news.recv().await {
+        Ok(event) => Some(event),
+        Err(broadcast::error::RecvError::Lagged(more)) => Some(Event::Loss {
+            at_ms: now_ms(),
+            cause: LAGGED.to_owned(),
+            more,
+        }),
+        Err(broadcast::error::RecvError::Closed) => None,
+    }
+}
+
+/// An event as a line.
+pub(super) fn line_of(event: &Event) -> Option<Bytes> {
+    match serde_json::to_vec(event) {
+        Ok(mut line) => {
+            line.push(b'\n');
+            Some(line.into())
+        }
+        Err(error) => {
+            tracing::error!(%error, "an event could not be written as JSON");
+            None
         }
     }
 }
@@ -297,6 +321,9 @@ async fn wrong_method(method: Method, uri: Uri) -> Refusal {
     Refusal::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        format!("{} takes GET, not {method}", uri.path()),
+        format!(
+            "{} does not take {method}: docs/api.md lists what does",
+            uri.path()
+        ),
     )
 }

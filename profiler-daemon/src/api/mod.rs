@@ -5,8 +5,10 @@
 //! collector.
 
 mod audit;
+mod body;
 pub mod client;
 mod handlers;
 pub mod listen;
 pub mod protocol;
 pub mod server;
+mod shadows;

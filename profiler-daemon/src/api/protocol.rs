@@ -9,10 +9,16 @@
 //! | `GET /v1/containers/{C}/profile?include_refused=bool&args=bool` | [`Export`] |
 //! | `GET /v1/containers/{C}/filters` | `[InstalledFilter]`, the oldest first |
 //! | `GET /v1/containers/{C}/active?ptrace=bool` | [`Active`](crate::audit::active::Active) |
+//! | `GET` and `POST /v1/containers/{C}/audit?ptrace=bool` | [`Report`](crate::audit::report::Report) |
 //! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool` | [`Export`], of all its containers (REF percent-encoded) |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
+//! | `GET /v1/shadows`, `GET /v1/shadows/{NAME}` | `[ShadowState]`, [`shadows::ShadowState`] |
+//! | `PUT /v1/shadows/{NAME}`, `DELETE` | [`shadows::Attach`] → [`shadows::ShadowState`] |
+//! | `POST /v1/shadows` | [`shadows::Attach`] → its [`Event`]s, until the client goes |
 //!
 //! `{C}` is a name, an id or an id's prefix. An error is an [`ErrorBody`] with status 400, 404, 409 or 500.
+
+pub mod shadows;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +68,9 @@ pub struct Status {
     pub started_ms: u64,
     /// Counting of calls and errors is on.
     pub counting: bool,
+    /// Values of arguments are recorded.
+    #[serde(default)]
+    pub arguments: bool,
     /// Cgroups that hold a slot now.
     pub cgroups: u64,
     /// Slots in all.
@@ -217,6 +226,63 @@ pub enum Event {
         count: u64,
         /// Who, when.
         first: Sighting,
+    },
+    /// A call was seen that an attached candidate would refuse.
+    WouldRefuse {
+        /// When it was told, milliseconds since the epoch.
+        at_ms: u64,
+        /// The container's full id.
+        id: String,
+        /// The container's name, or the id's first 12 digits.
+        name: String,
+        /// The shadow's name.
+        shadow: String,
+        /// What the candidate is called.
+        profile: String,
+        /// `x86_64`, `x32`, `i386`.
+        abi: String,
+        /// The call's name.
+        call: String,
+        /// What its caller would get: `errno 1`, `kill process`.
+        answer: String,
+        /// Whatever its arguments. If not, only some such calls would be refused.
+        certain: bool,
+        /// Made before the candidate was attached.
+        earlier: bool,
+        /// Who made it, when; none if the news of it was lost.
+        seen: Option<Sighting>,
+    },
+    /// A candidate was attached or detached.
+    Shadow {
+        /// When, milliseconds since the epoch.
+        at_ms: u64,
+        /// Its name.
+        shadow: String,
+        /// The container's full id, or `image:REF`.
+        target: String,
+        /// What the candidate is called.
+        profile: String,
+        /// `attached`, `detached`.
+        change: String,
+        /// Calls that it would refuse of what its containers made so far.
+        calls: u64,
+    },
+    /// A filter let a call through and had the kernel log it.
+    Logged {
+        /// When it was told, milliseconds since the epoch.
+        at_ms: u64,
+        /// The container's full id.
+        id: String,
+        /// The container's name, or the id's first 12 digits.
+        name: String,
+        /// `x86_64`, `x32`, `i386`.
+        abi: String,
+        /// The call's name.
+        call: String,
+        /// How many such records came since the last event of this call, this one's included.
+        count: u64,
+        /// Who made the last one; its session is not known.
+        last: Sighting,
     },
     /// Something could not be recorded.
     Loss {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    asked_for::in_bundle,
     evidence::{Evidence, FirstProcess},
     loader::{Loader, loader},
 };
@@ -16,19 +17,13 @@ use crate::{
     profile::{asked::Asked, call::Call, identity::Runtime, observation::Observation, table},
     seccomp::{
         action::Action,
-        arch::Arch,
         diagram::{Diagrams, Node},
-        dialects::{
-            docker::resolve::{Circumstances, Resolved, resolve},
-            oci,
-        },
         filter::{
             compile::compile,
             program::{Instruction, Program},
             symbolic,
         },
         meaning::as_runc,
-        policy::Policy,
     },
 };
 
@@ -200,13 +195,12 @@ fn by_bundle(evidence: &Evidence) -> Option<Decided> {
         return Some((Source::None, told.to_owned(), layers));
     };
     let text = seccomp.to_string();
-    let (loader, host) = loader(evidence.identity.runtime.as_ref());
-    let foretold = bundle_policy(&text, evidence.kernel).and_then(|policy| {
+    let (loader, _) = loader(evidence.identity.runtime.as_ref());
+    let foretold = in_bundle(evidence, &text).and_then(|rules| {
         let mut diagrams = Diagrams::new();
-        let root = match &policy {
-            Some(policy) => {
-                as_runc::diagram(&mut diagrams, policy, host).map_err(|error| error.to_string())?
-            }
+        let root = match &rules.policy {
+            Some(policy) => as_runc::diagram(&mut diagrams, policy, rules.host)
+                .map_err(|error| error.to_string())?,
             None => diagrams.answer(Action::Allow),
         };
         compile(&diagrams, root).map_err(|error| error.to_string())
@@ -227,20 +221,6 @@ fn by_bundle(evidence: &Evidence) -> Option<Decided> {
         told = format!("{told} ({assumed})");
     }
     Some((Source::Bundle, told, layers))
-}
-
-/// The rules of a bundle's `linux.seccomp`; none if it has no rules at all.
-pub(super) fn bundle_policy(text: &str, kernel: (u32, u32)) -> Result<Option<Policy>, String> {
-    let reading = oci::read(text.as_bytes());
-    let Some(profile) = reading.value else {
-        let first = reading.findings.into_iter().next();
-        return Err(first.map_or_else(String::new, |finding| finding.what));
-    };
-    match resolve(&profile, &Circumstances::usual(Arch::X86_64, kernel)) {
-        Ok(Resolved::Filter(filter)) => Ok(Some(filter.policy)),
-        Ok(Resolved::Off) => Ok(None),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 fn untold(evidence: &Evidence) -> Decided {

@@ -72,6 +72,24 @@ pub fn loader(runtime: Option<&Runtime>) -> (Loader, Host) {
     (loader, host)
 }
 
+impl Loader {
+    /// What loads a profile that lists no architecture: runc answered ENOSYS for listed ones only
+    /// before 1.1.15.
+    #[must_use]
+    pub fn without_architectures(&self, host: Host) -> Host {
+        let old = host.runtime == Family::Runc
+            && self
+                .version
+                .as_deref()
+                .and_then(parse)
+                .is_some_and(|version| version < Version::new(1, 1, 15));
+        Host {
+            runtime: if old { Family::Crun } else { host.runtime },
+            ..host
+        }
+    }
+}
+
 /// `1.1.5+ds1`
 fn is_debians(version: Option<&str>) -> bool {
     version.is_some_and(|version| version.contains("+ds"))
@@ -111,6 +129,18 @@ mod tests {
         assert_eq!((told.libseccomp.as_str(), told.assumed), ("2.5.4", None));
         let (_, host) = loader(Some(&runtime("runc", "1.1.5", Some("2.5.4"))));
         assert_eq!(host.libseccomp, Version::new(2, 5, 4));
+    }
+
+    #[test]
+    fn old_runc_answers_enosys_for_listed_architectures_only() {
+        for (version, family) in [("1.1.5+ds1", Family::Crun), ("1.1.15", Family::Runc)] {
+            let (told, host) = loader(Some(&runtime("runc", version, Some("2.5.5"))));
+            assert_eq!(
+                told.without_architectures(host).runtime,
+                family,
+                "{version}"
+            );
+        }
     }
 
     #[test]

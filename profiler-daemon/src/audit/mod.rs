@@ -1,19 +1,32 @@
 //! What a container may do beside what it does: the comparison of a filter with what was seen.
 //!
-//! Pure. A filter is a diagram, so whether a call is allowed is not a guess; what was seen are
-//! calls without arguments, so of a call that the filter judges by arguments only that much is
-//! said. Must not decide what a profile holds.
+//! Pure. A filter is a diagram, so whether a call is allowed is not a guess. Of a call that the
+//! filter judges by arguments it depends on whether their values were recorded what can be said. Must not decide what a profile holds.
 
 pub mod active;
+mod asked_for;
+pub mod candidate;
 pub mod danger;
 pub mod evidence;
+pub mod fate;
+pub mod loaded;
 pub mod loader;
+mod reason;
+pub mod report;
+pub mod rows;
+pub mod shadow;
 
+use self::fate::{Fate, fate_of_all};
 use crate::{
-    profile::call::{Call, CallSet},
+    profile::{
+        arguments::{Arguments, Values},
+        call::{Call, CallSet},
+    },
     seccomp::{
         action::Action,
+        arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
+        filter::evaluate::passes_every_filter,
         summary::{Case, Standing, standing_of_call},
     },
 };
@@ -23,7 +36,7 @@ use crate::{
 pub struct Comparison {
     /// Made and always let through.
     pub used: Vec<Call>,
-    /// Always let through and never made; what is known from escapes first.
+    /// Always let through and never made, though a filter could refuse it; what is known from escapes first.
     pub unused: Vec<Unused>,
     /// Let through or not by their arguments.
     pub conditional: Vec<Conditional>,
@@ -63,12 +76,14 @@ pub struct Prospect {
 }
 
 /// A call that a profile would refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Break {
     /// The call.
     pub call: Call,
-    /// What its caller would get.
+    /// What its caller would get; the strictest of several answers.
     pub answer: Action,
+    /// With these values of its arguments only; none if always.
+    pub with: Option<Values>,
 }
 
 /// Compares a filter with the calls that got past it, for the calls of the ABIs given that have a
@@ -85,6 +100,10 @@ pub fn compare(
     let mut comparison = Comparison::default();
     for call in made | named {
         let used = made.contains(&call);
+        // What no filter can close is no fault of this one.
+        if !used && let_through_regardless(call) {
+            continue;
+        }
         match standing_of_call(diagrams, filter, call)? {
             Standing::Always(action) if action.lets_through() && used => {
                 comparison.used.push(call);
@@ -93,7 +112,11 @@ pub fn compare(
                 comparison.unused.push(Unused::of(call));
             }
             Standing::Always(answer) if used => {
-                comparison.contradicted.push(Break { call, answer });
+                comparison.contradicted.push(Break {
+                    call,
+                    answer,
+                    with: None,
+                });
             }
             Standing::Always(_) => {}
             Standing::Conditional(cases) => {
@@ -107,7 +130,8 @@ pub fn compare(
     Ok(comparison)
 }
 
-/// What would come of enforcing a profile.
+/// What would come of enforcing a profile. Where the values of a call's arguments are known, they
+/// decide; else a call that is judged by them may break.
 ///
 /// # Errors
 /// A call's conditions need more cases than a person could read.
@@ -116,22 +140,49 @@ pub fn foresee(
     candidate: Node,
     made: &CallSet,
     named: &CallSet,
+    arguments: &Arguments,
 ) -> Result<Prospect, TooLarge> {
     let Comparison {
-        mut unused,
+        unused,
         conditional,
         contradicted,
         ..
     } = compare(diagrams, candidate, made, named)?;
-    let (may_break, never) = conditional.into_iter().partition(|one| one.used);
-    let never: Vec<Conditional> = never;
-    unused.extend(never.into_iter().map(|one| Unused::of(one.call)));
-    rank(&mut unused);
-    Ok(Prospect {
+    let mut prospect = Prospect {
         breaks: contradicted,
-        may_break,
+        may_break: Vec::new(),
         open: unused,
-    })
+    };
+    for one in conditional {
+        if !one.used {
+            prospect.open.push(Unused::of(one.call));
+            continue;
+        }
+        let Some(values) = arguments.of(one.call) else {
+            prospect.may_break.push(one);
+            continue;
+        };
+        match fate_of_all(diagrams, candidate, one.call, values) {
+            (Fate::Through, _) => {}
+            (Fate::Open, _) => prospect.may_break.push(one),
+            (Fate::Refused(answer), refused) => prospect.breaks.push(Break {
+                call: one.call,
+                answer,
+                with: Some(Values {
+                    places: values.places.clone(),
+                    seen: Some(refused),
+                }),
+            }),
+        }
+    }
+    prospect.breaks.sort_by_key(|one| one.call);
+    rank(&mut prospect.open);
+    Ok(prospect)
+}
+
+fn let_through_regardless(call: Call) -> bool {
+    let arch = Arch::from(call.abi);
+    passes_every_filter(arch, arch.seen_by_filters(call.nr))
 }
 
 impl Unused {

@@ -59,6 +59,7 @@ impl Collector {
             } => {
                 let _ = reply.send(self.export_image(&image, options));
             }
+            Command::Shadow(command) => self.answer_shadow(command),
             Command::Watch { reply } => {
                 let _ = reply.send(self.events.subscribe());
             }
@@ -233,7 +234,7 @@ impl Collector {
         Ok(exported(&composed, completeness, names))
     }
 
-    fn name(&self, id: &str) -> String {
+    pub(super) fn name(&self, id: &str) -> String {
         self.containers.get(id).map_or_else(
             || id.to_owned(),
             |container| container.identity.display_name().to_owned(),
@@ -242,7 +243,7 @@ impl Collector {
 }
 
 /// `web`, `web:latest` and the image's id all name it.
-fn is_of_image(image: Option<&crate::profile::identity::Image>, wanted: &str) -> bool {
+pub(super) fn is_of_image(image: Option<&crate::profile::identity::Image>, wanted: &str) -> bool {
     let Some(image) = image else {
         return false;
     };

@@ -1,7 +1,10 @@
 //! What the collector can be asked.
 
+pub mod shadows;
+
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use self::shadows::ShadowCommand;
 use crate::{
     api::protocol::{
         Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
@@ -76,6 +79,8 @@ pub enum Command {
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },
+    /// Attached candidates.
+    Shadow(ShadowCommand),
     /// News from now on.
     Watch {
         /// Where the answer goes.

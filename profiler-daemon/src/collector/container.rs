@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     executables::Executables,
+    logged::Logged,
     observed::part,
     ports::{Home, KeptContainer},
 };
@@ -40,6 +41,8 @@ pub(super) struct Container {
     pub(super) ended: Option<Observation>,
     /// First sightings, of all its cgroups.
     pub(super) sightings: BTreeMap<Call, Sighting>,
+    /// Calls that its filter lets through and has the kernel log, since this daemon began.
+    pub(super) logged: BTreeMap<Call, Logged>,
     /// Calls in flight when the recording began.
     pub(super) in_flight: CallSet,
     /// Calls lost on the host before this container was known.
@@ -62,6 +65,7 @@ impl Container {
             cgroups: BTreeSet::new(),
             ended: None,
             sightings: BTreeMap::new(),
+            logged: BTreeMap::new(),
             in_flight: CallSet::new(),
             lost_before,
             lost: None,
@@ -81,6 +85,7 @@ impl Container {
             cgroups: BTreeSet::new(),
             ended: recorded.then_some(observation),
             sightings,
+            logged: BTreeMap::new(),
             in_flight,
             lost_before: 0,
             lost: Some(kept.lost_calls),

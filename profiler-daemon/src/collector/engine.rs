@@ -64,8 +64,9 @@ impl Collector {
             // It was made, and perhaps has never run: there is nothing to keep of it yet.
             container.unkept = false;
             container.asked = asked;
-            self.containers
-                .insert(container.identity.id.clone(), container);
+            let id = container.identity.id.clone();
+            self.containers.insert(id.clone(), container);
+            self.cover(&id);
             return;
         };
         container.asked = asked.or(container.asked.take());
@@ -83,13 +84,15 @@ impl Collector {
             identity.labels = older.labels;
         }
         container.unkept = true;
+        let id = container.identity.id.clone();
         if named {
             let _ = self.events.send(Event::Container {
                 at_ms: now,
-                id: container.identity.id.clone(),
+                id: id.clone(),
                 name: container.identity.display_name().to_owned(),
                 change: "named".into(),
             });
         }
+        self.cover(&id);
     }
 }

@@ -16,7 +16,18 @@ impl Collector {
         for news in batch {
             match news {
                 News::Call { .. } => self.on_call(news),
-                News::Exec { exec_id, path, .. } => self.executables.insert(exec_id, &path),
+                News::Exec {
+                    exec_id,
+                    path,
+                    pid,
+                    cgroup,
+                    ..
+                } => {
+                    self.executables.insert(exec_id, &path);
+                    self.recent.insert(pid, cgroup);
+                }
+                News::Logged { .. } => self.on_logged(news),
+                News::LogOverrun => self.log.overruns += 1,
                 News::Born { cgroup, .. } => {
                     self.owner(cgroup);
                 }
@@ -38,6 +49,7 @@ impl Collector {
         let owner = match self.places.locate(cgroup) {
             Place::Container(home) => {
                 self.container(&home).moved_in(cgroup, &home);
+                self.cover(&home.id);
                 // At once: should the daemon die now, the next one knows whose the record is.
                 self.keep_changes();
                 Owner::Container(home.id)
@@ -80,6 +92,7 @@ impl Collector {
         else {
             return;
         };
+        self.recent.insert(pid, cgroup);
         let Owner::Container(id) = self.owner(cgroup) else {
             return;
         };
@@ -97,23 +110,30 @@ impl Collector {
             pid,
             session,
         };
-        if refused.is_none() {
-            container
-                .sightings
-                .entry(call)
-                .or_insert_with(|| sighting.clone());
+        let known = container.sightings.get(&call);
+        let repeated = refused.is_none() && self.shadows.is_repeated(cgroup, call, at_ms, known);
+        if !repeated {
+            if refused.is_none() {
+                container
+                    .sightings
+                    .entry(call)
+                    .or_insert_with(|| sighting.clone());
+            }
+            container.unkept = true;
+            container.changed_ms = at_ms;
+            let _ = self.events.send(Event::Call {
+                id: id.clone(),
+                name: container.identity.display_name().to_owned(),
+                abi: call.abi.name().into(),
+                call: table::display_name(call),
+                refused,
+                count,
+                first: sighting.clone(),
+            });
         }
-        container.unkept = true;
-        container.changed_ms = at_ms;
-        let _ = self.events.send(Event::Call {
-            id,
-            name: container.identity.display_name().to_owned(),
-            abi: call.abi.name().into(),
-            call: table::display_name(call),
-            refused,
-            count,
-            first: sighting,
-        });
+        if refused.is_none() {
+            self.foresee(&id, call, &sighting);
+        }
     }
 
     /// A cgroup was removed: its record is complete, and is kept before its place is freed.
@@ -160,6 +180,7 @@ impl Collector {
             return;
         }
         self.owners.remove(&cgroup);
+        self.shadows.forget_cgroup(cgroup);
         if let Err(error) = self.source.release(cgroup) {
             tracing::error!(cgroup, %error, "a record cannot be freed");
         }

@@ -12,10 +12,14 @@ mod evidence;
 pub mod executables;
 mod filters;
 mod kernel_news;
+mod logged;
 pub mod observed;
 pub mod ports;
+mod recent_pids;
 mod reconcile;
 mod reference;
+mod shadow;
+mod shadowing;
 mod status;
 
 use std::{
@@ -27,10 +31,13 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    command::Command,
+    command::{Command, shadows::NewShadow},
     container::Container,
     executables::Executables,
+    logged::KernelLog,
     ports::{Home, Keep, Places, Processes},
+    recent_pids::RecentPids,
+    shadow::Shadows,
 };
 use crate::{
     api::protocol::Event,
@@ -47,6 +54,8 @@ const ENDED_LIMIT: usize = 1000;
 const EVENTS: usize = 4096;
 /// How often lost news is made good and changes are kept.
 const RECONCILE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often shadows are tended and what was held back is told, while there is any of it.
+const BEAT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Whose a cgroup is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +88,10 @@ pub struct Parts {
     pub keep: Box<dyn Keep>,
     /// Docker is not asked at all.
     pub engine_off: bool,
+    /// Candidates that are attached from the beginning.
+    pub shadows: Vec<NewShadow>,
+    /// What else the daemon cannot do here, a sentence each.
+    pub shortcomings: Vec<String>,
 }
 
 /// How the container engine is.
@@ -110,6 +123,10 @@ pub struct Collector {
     /// When every record was last looked over, and how much news had been lost by then.
     looked_over: Option<(u64, u64)>,
     started_ms: u64,
+    shadows: Shadows,
+    recent: RecentPids,
+    log: KernelLog,
+    shortcomings: Vec<String>,
 }
 
 impl Collector {
@@ -122,6 +139,8 @@ impl Collector {
             processes,
             mut keep,
             engine_off,
+            shadows,
+            shortcomings,
         } = parts;
         let mut collector = Self {
             learned: keep.learned(),
@@ -144,11 +163,21 @@ impl Collector {
             keep_failure: None,
             nameless: 0,
             looked_over: None,
+            shadows: Shadows::default(),
+            recent: RecentPids::default(),
+            log: KernelLog::default(),
+            shortcomings,
         };
         collector.read_losses();
         collector.take_up_kept();
         collector.take_up_running();
         collector.reconcile();
+        for new in shadows {
+            let name = new.name.clone();
+            if let Err(error) = collector.attach(new) {
+                tracing::error!(shadow = name, "{}", error.message);
+            }
+        }
         collector
     }
 
@@ -156,6 +185,8 @@ impl Collector {
     pub async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(RECONCILE);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut beats = tokio::time::interval(BEAT);
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut kernel_open = true;
         let mut engine_open = true;
         loop {
@@ -174,6 +205,10 @@ impl Collector {
                     None => break,
                 },
                 _ = ticks.tick() => self.reconcile(),
+                _ = beats.tick(), if self.shadows.any() || self.log.waits => {
+                    self.tend_shadows();
+                    self.tell_logged();
+                }
                 () = stop.cancelled() => break,
             }
         }
@@ -212,13 +247,14 @@ impl Collector {
 
     /// Reads the counters of losses, and tells watchers of new ones.
     fn read_losses(&mut self) {
-        let losses = match self.source.losses() {
+        let mut losses = match self.source.losses() {
             Ok(losses) => losses,
             Err(error) => {
                 tracing::error!(%error, "losses cannot be read");
                 return;
             }
         };
+        losses.extend(self.log.losses());
         for loss in &losses {
             let before = self
                 .losses

@@ -52,6 +52,8 @@ pub trait Places: Send {
     fn in_flight(&self, root: &Path) -> CallSet;
     /// The executable of a running process, as its own mount namespace names it.
     fn executable(&self, pid: u32) -> Option<String>;
+    /// The cgroup that a running process is in.
+    fn cgroup_of(&self, pid: u32) -> Option<u64>;
     /// Resident memory of this process, bytes.
     fn own_memory(&self) -> u64;
     /// Milliseconds since the epoch.

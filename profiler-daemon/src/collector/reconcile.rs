@@ -20,6 +20,7 @@ impl Collector {
             let mut container = Container::kept(kept);
             for cgroup in cgroups.into_iter().filter(|_| same_recording) {
                 if matches!(self.source.snapshot(cgroup), Ok(Some(_))) {
+                    self.shadows.take_up(cgroup);
                     container.cgroups.insert(cgroup);
                     self.owners.insert(cgroup, Owner::Container(id.clone()));
                 }
@@ -37,6 +38,7 @@ impl Collector {
         for (cgroup, home) in self.places.containers() {
             self.owners
                 .insert(cgroup, Owner::Container(home.id.clone()));
+            self.shadows.take_up(cgroup);
             let recorded_from_start = matches!(
                 self.source.snapshot(cgroup),
                 Ok(Some(snapshot)) if snapshot.observation.start_seen

@@ -44,6 +44,7 @@ impl Collector {
             ));
         }
         reasons.extend(facts.shortcomings.iter().cloned());
+        reasons.extend(self.shortcomings.iter().cloned());
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             health: if reasons.is_empty() {
@@ -56,6 +57,7 @@ impl Collector {
             recording_since_ms: facts.since_ms,
             started_ms: self.started_ms,
             counting: facts.counting,
+            arguments: facts.arguments,
             cgroups,
             cgroups_limit: facts.limit,
             containers: self.containers.len() as u64,

@@ -1,36 +1,35 @@
 //! `profilectl audit`: what a container may do, what it does, and what a candidate would break.
+//!
+//! The daemon audits; here its report is asked for, and put in words.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
-
-use serde_json::{Value, json};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     args::Format,
     circumstances::{circumstances, meaning},
     clock::absolute,
     exit::{ExitStatus, Failure},
-    operand::{in_force, load},
-    policy_wording::{answer, case_value, cases},
+    loaded_wording::findings,
+    operand::load,
+    policy_wording::answer_named,
     printable::{elided, printable, wrapped},
     profile_args::AuditArgs,
+    shadow,
     show::shortfalls,
     table::WIDTH,
     terminal::{Terminal, Tone},
-    wording::{self, call_name, counted},
+    wording::{self, call_name, counted, qualified},
 };
 use crate::{
-    api::{client::Client, protocol::Detail},
-    audit::{Comparison, Conditional, Prospect, Unused, compare, foresee},
-    profile::{
-        abi::Abi,
-        call::{Call, CallSet},
-        observation::Refusal,
-        table,
+    api::client::Client,
+    audit::{
+        active::{Installer, Source},
+        candidate::Candidate,
+        report::Report,
+        rows::{Broken, Judged, Made, Named, Open},
     },
-    seccomp::diagram::Diagrams,
+    profile::{abi::Abi, arguments::Values, observation::Refusal, table},
+    seccomp::filter::program::Program,
 };
 
 pub(super) async fn run(
@@ -38,273 +37,156 @@ pub(super) async fn run(
     client: &Client,
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
-    let circumstances = circumstances(&args.circumstances)?;
-    let meaning = meaning(args.meaning, &args.host)?;
-    let detail = client.show(&args.container).await?;
-    let seen = Seen::of(&detail);
-    let mut diagrams = Diagrams::new();
-    let told = client.active(&args.container, args.ptrace).await?;
-    let active = match in_force(&args.container, &told) {
-        Ok(operand) => {
-            let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
-            let comparison = compare(&mut diagrams, root, &seen.made, &seen.named)?;
-            Some((comparison, told.told))
-        }
-        Err(Failure {
-            status: ExitStatus::NotFound,
-            message: Some(why),
-        }) if args.candidate.is_some() => {
-            terminal.remark(&wrapped(&why, 2, WIDTH));
-            None
-        }
-        Err(failure) => return Err(failure),
-    };
-    let prospect = match &args.candidate {
-        None => None,
-        Some(name) => {
-            let operand = load(name, client, circumstances.arch).await?;
-            let root = operand.diagram(&mut diagrams, &circumstances, meaning)?;
-            let prospect = foresee(&mut diagrams, root, &seen.made, &seen.named)?;
-            Some((operand.title, prospect))
-        }
-    };
-    let report = Report {
-        detail: &detail,
-        abis: seen.abis(),
-        active,
-        prospect,
-    };
-    match args.format {
-        Format::Json => terminal.print_json(&report.value())?,
-        Format::Table => terminal.print(&report.text(*terminal))?,
+    if let (true, Some(candidate)) = (args.watch, &args.candidate) {
+        return shadow::run(args, candidate, client, terminal).await;
     }
-    Ok(if report.finds() {
+    let candidate = match &args.candidate {
+        Some(name) => Some(candidate(name, args, client).await?),
+        None => None,
+    };
+    let report = client
+        .audit(&args.container, args.ptrace, candidate.as_ref())
+        .await?;
+    if report.active.is_none() {
+        let why = format!("{}: {}", printable(&report.name), printable(&report.told));
+        if report.candidate.is_none() && args.format == Format::Table {
+            return Err(Failure::new(ExitStatus::NotFound, why));
+        }
+        terminal.remark(&wrapped(&why, 2, WIDTH));
+    }
+    match args.format {
+        Format::Json => terminal.print_json(&report)?,
+        Format::Table => terminal.print(&text(&report, *terminal))?,
+    }
+    Ok(if report.active.is_none() && report.candidate.is_none() {
+        ExitStatus::NotFound
+    } else if report.finds() {
         ExitStatus::Found
     } else {
         ExitStatus::Done
     })
 }
 
-/// The calls that got past the filter, and all that a filter is asked about.
-struct Seen {
-    made: CallSet,
-    named: CallSet,
+/// A candidate as the filter that it means, which the daemon need not find out again.
+async fn candidate(name: &str, args: &AuditArgs, client: &Client) -> Result<Candidate, Failure> {
+    let circumstances = circumstances(&args.circumstances)?;
+    let meaning = meaning(args.meaning, &args.host)?;
+    let operand = load(name, client, circumstances.arch).await?;
+    let programs = operand.programs(&circumstances, meaning)?;
+    let words = |program: &Program| {
+        let instructions = program.instructions().iter();
+        instructions
+            .map(|one| (one.code, one.jt, one.jf, one.k))
+            .collect()
+    };
+    Ok(Candidate {
+        programs: Some(programs.iter().map(words).collect()),
+        title: operand.title,
+        ..Candidate::default()
+    })
 }
 
-impl Seen {
-    fn of(detail: &Detail) -> Self {
-        let made = detail
-            .calls
-            .iter()
-            .filter(|call| call.observed)
-            .filter_map(|call| Some(Call::new(Abi::named(&call.abi)?, call.nr)))
-            .collect();
-        let named = Abi::ALL.into_iter().flat_map(table::calls).collect();
-        Self { made, named }
-    }
-
-    /// The ABIs of which the container made calls; the machine's own in any case.
-    fn abis(&self) -> BTreeSet<Abi> {
-        let used = self.made.iter().map(|call| call.abi);
-        used.chain([Abi::X86_64]).collect()
+fn tone(report: &Report) -> Tone {
+    match &report.candidate {
+        None => Tone::Heading,
+        Some(candidate) if !candidate.breaks.is_empty() => Tone::Bad,
+        Some(_) if report.safe == Some(true) => Tone::Good,
+        Some(_) => Tone::Doubtful,
     }
 }
 
-/// What there is to tell.
-struct Report<'a> {
-    detail: &'a Detail,
-    /// The ABIs that the container uses.
-    abis: BTreeSet<Abi>,
-    active: Option<(Comparison, String)>,
-    prospect: Option<(String, Prospect)>,
-}
-
-impl Report<'_> {
-    /// With a candidate: it would refuse something. Without: something was refused, or is open.
-    fn finds(&self) -> bool {
-        match &self.prospect {
-            Some((_, prospect)) => !prospect.breaks.is_empty() || !prospect.may_break.is_empty(),
-            None => {
-                self.tried().next().is_some()
-                    || self
-                        .active
-                        .as_ref()
-                        .is_none_or(|(found, _)| !found.unused.is_empty())
-            }
-        }
-    }
-
-    /// Refusals of the container's own programs.
-    fn tried(&self) -> impl Iterator<Item = &Refusal> {
-        let refusals = self.detail.refusals.iter();
-        refusals.filter(|refusal| !refusal.by_runtime)
-    }
-
-    fn name(&self) -> String {
-        printable(self.detail.summary.identity.display_name())
-    }
-
-    /// The verdict in a sentence, and its reasons.
-    fn verdict(&self) -> (Tone, String) {
-        let complete = &self.detail.summary.completeness;
-        let Some((title, prospect)) = &self.prospect else {
-            let open = self
-                .active
-                .as_ref()
-                .map_or(0, |(found, _)| found.unused.len());
-            let tried = self.tried().count() as u64;
-            return (
-                Tone::Heading,
-                format!(
-                    "{} open and never used, {} tried and refused",
-                    counted(open as u64, "call", "calls"),
-                    counted(tried, "call", "calls")
-                ),
-            );
+fn text(report: &Report, terminal: Terminal) -> String {
+    let name = printable(&report.name);
+    let mut text = String::new();
+    if report.active.is_some() {
+        let line = match report.source {
+            Source::None => format!("{name}: {}", printable(&report.told)),
+            _ => format!("{name}: compared with {}", printable(&report.told)),
         };
-        let title = printable(title);
-        if !prospect.breaks.is_empty() {
-            let count = counted(prospect.breaks.len() as u64, "call", "calls");
-            (
-                Tone::Bad,
-                format!("not safe to enforce: {title} refuses {count} that the container made"),
-            )
-        } else if !prospect.may_break.is_empty() {
-            let count = counted(prospect.may_break.len() as u64, "call", "calls");
-            (
-                Tone::Doubtful,
-                format!(
-                    "perhaps not safe to enforce: {title} judges {count} that the container made \
-                     by their arguments, which were not recorded"
-                ),
-            )
-        } else if !complete.complete {
-            (
-                Tone::Doubtful,
-                format!(
-                    "{title} refuses nothing that was seen, but not everything was seen:\n{}",
-                    shortfalls(complete).trim_end()
-                ),
-            )
-        } else {
-            (
-                Tone::Good,
-                format!("safe to enforce: {title} refuses nothing that the container did"),
-            )
-        }
+        let _ = writeln!(text, "{}", wrapped(&line, 2, WIDTH));
     }
+    text.push_str(&beside(report));
+    let line = wrapped(&format!("{name}: {}", printable(&report.verdict)), 2, WIDTH);
+    let _ = writeln!(text, "{}", terminal.tint(tone(report), &line));
+    if let Some(candidate) = &report.candidate
+        && candidate.breaks.is_empty()
+        && candidate.may_break.is_empty()
+    {
+        text.push_str(&shortfalls(&report.completeness));
+    }
+    let mut section = |title: &str, count: usize, body: String| {
+        if count > 0 {
+            let title = terminal.tint(Tone::Heading, &format!("{title} ({count})"));
+            let _ = write!(text, "\n{title}\n{body}");
+        }
+    };
+    section(
+        "loaded otherwise than asked for",
+        report.findings.len(),
+        findings(&report.findings),
+    );
+    let tried = &report.refused;
+    section("refused and tried", tried.len(), refused(tried));
+    if let Some(candidate) = &report.candidate {
+        let title = printable(&candidate.profile);
+        section(
+            &format!("{title} would break"),
+            candidate.breaks.len(),
+            breaks(&candidate.breaks),
+        );
+        section(
+            &format!("{title} may break"),
+            candidate.may_break.len(),
+            conditional(&candidate.may_break),
+        );
+        section(
+            &format!("{title} leaves open, and never used"),
+            candidate.open.len(),
+            open(&candidate.open, report),
+        );
+    } else if let Some(active) = &report.active {
+        section("used and allowed", active.used.len(), made(&active.used));
+        section(
+            "by arguments",
+            active.conditional.len(),
+            conditional(&active.conditional),
+        );
+        section(
+            "allowed and never used",
+            active.unused.len(),
+            open(&active.unused, report),
+        );
+        section(
+            "made although the filter refuses them, before it was installed perhaps",
+            active.contradicted.len(),
+            made(&active.contradicted),
+        );
+    }
+    text
+}
 
-    fn text(&self, terminal: Terminal) -> String {
-        let name = self.name();
-        let mut text = String::new();
-        if let Some((_, source)) = &self.active {
-            let line = format!("{name}: compared with {source}");
-            let _ = writeln!(text, "{}", wrapped(&line, 2, WIDTH));
-        }
-        let (tone, verdict) = self.verdict();
-        let (first, rest) = verdict.split_once('\n').unwrap_or((&verdict, ""));
-        let line = wrapped(&format!("{name}: {first}"), 2, WIDTH);
-        let _ = writeln!(text, "{}", terminal.tint(tone, &line));
-        if !rest.is_empty() {
-            let _ = writeln!(text, "{rest}");
-        }
-        let mut section = |title: &str, count: usize, body: String| {
-            if count > 0 {
-                let title = terminal.tint(Tone::Heading, &format!("{title} ({count})"));
-                let _ = write!(text, "\n{title}\n{body}");
-            }
-        };
-        let tried: Vec<&Refusal> = self.tried().collect();
-        section("refused and tried", tried.len(), refused(&tried));
-        if let Some((title, prospect)) = &self.prospect {
-            let title = printable(title);
-            let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            for one in &prospect.breaks {
-                alike
-                    .entry(answer(one.answer))
-                    .or_default()
-                    .push(call_name(one.call));
-            }
-            let mut breaks = String::new();
-            for (answer, names) in alike {
-                let line = format!("{answer}: {}", names.join(", "));
-                let _ = writeln!(breaks, "  {}", wrapped(&line, 4, WIDTH));
-            }
-            section(
-                &format!("{title} would break"),
-                prospect.breaks.len(),
-                breaks,
-            );
-            section(
-                &format!("{title} may break"),
-                prospect.may_break.len(),
-                conditional(&prospect.may_break),
-            );
-            section(
-                &format!("{title} leaves open, and never used"),
-                prospect.open.len(),
-                open(&prospect.open, &self.abis),
-            );
-        } else if let Some((found, _)) = &self.active {
-            let used = found.used.iter().map(|call| call_name(*call));
-            let used: Vec<String> = used.collect();
-            let body = format!("  {}\n", wrapped(&used.join(", "), 2, WIDTH));
-            section("used and allowed", used.len(), body);
-            let body = conditional(&found.conditional);
-            section("by arguments", found.conditional.len(), body);
-            section(
-                "allowed and never used",
-                found.unused.len(),
-                open(&found.unused, &self.abis),
-            );
-            let contradicted = found.contradicted.iter().map(|one| call_name(one.call));
-            let contradicted: Vec<String> = contradicted.collect();
-            let body = format!("  {}\n", wrapped(&contradicted.join(", "), 2, WIDTH));
-            section(
-                "made although the filter refuses them, before it was installed perhaps",
-                contradicted.len(),
-                body,
-            );
-        }
-        text
+/// Filters that programs in the container installed for themselves.
+fn beside(report: &Report) -> String {
+    let mut text = String::new();
+    let layers = report.layers.iter();
+    for layer in layers.filter(|layer| layer.by == Installer::Program) {
+        let hash = layer.hash.as_deref().unwrap_or("of unknown hash");
+        let who = layer.who.as_deref().map_or_else(
+            || "a program in it".to_owned(),
+            |who| format!("a program in it, perhaps {},", elided(who, 40)),
+        );
+        let line = format!(
+            "{}: {who} installed a filter of its own besides ({})",
+            printable(&report.name),
+            printable(hash)
+        );
+        let _ = writeln!(text, "{}", wrapped(&line, 2, WIDTH));
     }
-
-    fn value(&self) -> Value {
-        let (_, verdict) = self.verdict();
-        let active = self.active.as_ref().map(|(found, source)| {
-            json!({
-                "source": source,
-                "used": found.used.iter().map(|call| call_name(*call)).collect::<Vec<_>>(),
-                "unused": found.unused.iter().map(unused).collect::<Vec<_>>(),
-                "conditional": found.conditional.iter().map(judged).collect::<Vec<_>>(),
-                "contradicted": found.contradicted.iter().map(|one| call_name(one.call)).collect::<Vec<_>>(),
-            })
-        });
-        let candidate = self.prospect.as_ref().map(|(title, prospect)| {
-            json!({
-                "profile": title,
-                "breaks": prospect.breaks.iter().map(|one| json!({
-                    "call": call_name(one.call),
-                    "answer": one.answer.to_string(),
-                })).collect::<Vec<_>>(),
-                "may_break": prospect.may_break.iter().map(judged).collect::<Vec<_>>(),
-                "open": prospect.open.iter().map(unused).collect::<Vec<_>>(),
-            })
-        });
-        json!({
-            "container": self.detail.summary.identity.id,
-            "verdict": verdict,
-            "safe": self.prospect.as_ref().map(|_| !self.finds() && self.detail.summary.completeness.complete),
-            "refused": self.tried().collect::<Vec<_>>(),
-            "active": active,
-            "candidate": candidate,
-            "completeness": self.detail.summary.completeness,
-        })
-    }
+    text
 }
 
 /// A line a refusal: which call, what its caller got, how often, who and when.
-fn refused(tried: &[&Refusal]) -> String {
+fn refused(tried: &[Refusal]) -> String {
     let mut text = String::new();
     for refusal in tried {
         let who = refusal.exe.as_deref().unwrap_or(&refusal.comm);
@@ -322,35 +204,95 @@ fn refused(tried: &[&Refusal]) -> String {
     text
 }
 
-fn conditional(list: &[Conditional]) -> String {
-    let mut text = String::new();
+fn name(named: &Named) -> String {
+    qualified(named.abi.name(), &bare(named))
+}
+
+fn bare(named: &Named) -> String {
+    table::display_name(crate::profile::call::Call::new(named.abi, named.nr))
+}
+
+fn made(list: &[Made]) -> String {
+    let names: Vec<String> = list.iter().map(|one| name(&one.named)).collect();
+    format!("  {}\n", wrapped(&names.join(", "), 2, WIDTH))
+}
+
+/// By what their callers would get.
+fn breaks(list: &[Broken]) -> String {
+    let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in list {
-        let used = if one.used { "used" } else { "never used" };
-        let _ = writeln!(text, "  {}, {used}:", call_name(one.call));
-        text.push_str(&cases(&one.cases, "    "));
+        let names = alike.entry(answer_named(&one.answer)).or_default();
+        let name = name(&one.named);
+        names.push(match &one.with {
+            Some(values) => format!("{name} with {}", combinations(values)),
+            None => name,
+        });
+    }
+    let mut text = String::new();
+    for (answer, names) in alike {
+        let line = format!("{answer}: {}", names.join(", "));
+        let _ = writeln!(text, "  {}", wrapped(&line, 4, WIDTH));
     }
     text
 }
 
+fn conditional(list: &[Judged]) -> String {
+    let mut text = String::new();
+    for one in list {
+        let used = if one.used { "used" } else { "never used" };
+        let _ = writeln!(text, "  {}, {used}:", name(&one.named));
+        for case in &one.cases {
+            let when: Vec<String> = case.when.iter().map(|clause| printable(clause)).collect();
+            let line = format!("{} if {}", answer_named(&case.answer), when.join(" and "));
+            let _ = writeln!(text, "    {}", wrapped(&line, 8, WIDTH));
+        }
+        if let Some(values) = one.seen.as_ref().filter(|_| one.used) {
+            let line = format!("seen with {}", combinations(values));
+            let _ = writeln!(text, "    {}", wrapped(&line, 8, WIDTH));
+        }
+    }
+    text
+}
+
+/// `a0, a1: 2, 1; 16, 3`
+fn combinations(values: &Values) -> String {
+    let places: Vec<String> = values.places.iter().map(|at| format!("a{at}")).collect();
+    let values = match &values.seen {
+        None => "more than are kept".to_owned(),
+        Some(all) => {
+            let one = |list: &Vec<u64>| {
+                let words: Vec<String> = list.iter().map(|value| number(*value)).collect();
+                words.join(", ")
+            };
+            all.iter().map(one).collect::<Vec<_>>().join("; ")
+        }
+    };
+    format!("{}: {values}", places.join(", "))
+}
+
+fn number(value: u64) -> String {
+    crate::seccomp::summary::number(value)
+}
+
 /// What is known from escapes a line each, the others by ABI; an ABI of which nothing was used is
 /// one line.
-fn open(list: &[Unused], used: &BTreeSet<Abi>) -> String {
+fn open(list: &[Open], report: &Report) -> String {
     let mut text = String::new();
     let mut others: BTreeMap<Abi, Vec<String>> = BTreeMap::new();
     for one in list {
-        match one.danger {
-            Some(danger) if used.contains(&one.call.abi) => {
-                let line = format!("{}: {danger}", call_name(one.call));
+        match &one.danger {
+            Some(danger) if report.abis.contains(&one.named.abi) => {
+                let line = format!("{}: {}", name(&one.named), printable(danger));
                 let _ = writeln!(text, "  {}", wrapped(&line, 4, WIDTH));
             }
             _ => others
-                .entry(one.call.abi)
+                .entry(one.named.abi)
                 .or_default()
-                .push(table::display_name(one.call)),
+                .push(bare(&one.named)),
         }
     }
     for (abi, names) in others {
-        let line = if used.contains(&abi) {
+        let line = if report.abis.contains(&abi) {
             format!("{}: {}", abi.name(), names.join(", "))
         } else {
             format!(
@@ -363,16 +305,4 @@ fn open(list: &[Unused], used: &BTreeSet<Abi>) -> String {
         let _ = writeln!(text, "  {}", wrapped(&line, 4, WIDTH));
     }
     text
-}
-
-fn unused(one: &Unused) -> Value {
-    json!({"call": call_name(one.call), "danger": one.danger})
-}
-
-fn judged(one: &Conditional) -> Value {
-    json!({
-        "call": call_name(one.call),
-        "used": one.used,
-        "cases": one.cases.iter().map(case_value).collect::<Vec<_>>(),
-    })
 }

@@ -1,28 +1,20 @@
 //! From the command line to what decides how a profile is resolved and what it means.
 
-use std::collections::BTreeSet;
-
 use super::{
     exit::{ExitStatus, Failure},
     profile_args::{CircumstancesArgs, HostArgs, MeaningName, NativeArch, RuntimeName},
 };
 use crate::seccomp::{
     arch::Arch,
-    dialects::docker::{
-        resolve::Circumstances,
-        vocabulary::{CAPABILITIES, DOCKER_CAPABILITIES},
-    },
-    facts::{
-        libseccomp::Version,
-        spelling::{choice, nearest},
-    },
+    dialects::docker::{capabilities, resolve::Circumstances},
+    facts::libseccomp::Version,
     meaning::{Host, Meaning, Runtime},
 };
 
 /// What the command line says, in the words of the pure rooms.
 pub(super) fn circumstances(args: &CircumstancesArgs) -> Result<Circumstances, Failure> {
     Ok(Circumstances {
-        capabilities: capabilities(&args.cap_add, &args.cap_drop)?,
+        capabilities: capabilities::held(&args.cap_add, &args.cap_drop).map_err(bad)?,
         arch: match args.arch {
             Some(NativeArch::X86) => Arch::X86,
             Some(NativeArch::Aarch64) => Arch::Aarch64,
@@ -77,53 +69,6 @@ fn bad(message: String) -> Failure {
     Failure::new(ExitStatus::BadInput, message)
 }
 
-fn capabilities(add: &[String], drop: &[String]) -> Result<BTreeSet<String>, Failure> {
-    let mut held: BTreeSet<String> = DOCKER_CAPABILITIES.map(str::to_owned).into();
-    // As with Docker, --cap-drop ALL --cap-add X leaves X.
-    if drop.iter().any(|word| is_all(word)) {
-        held.clear();
-    }
-    for word in drop.iter().filter(|word| !is_all(word)) {
-        held.remove(capability(word)?);
-    }
-    if add.iter().any(|word| is_all(word)) {
-        held.extend(CAPABILITIES.map(str::to_owned));
-        for word in drop.iter().filter(|word| !is_all(word)) {
-            held.remove(capability(word)?);
-        }
-    }
-    for word in add.iter().filter(|word| !is_all(word)) {
-        held.insert(capability(word)?.to_owned());
-    }
-    Ok(held)
-}
-
-fn is_all(word: &str) -> bool {
-    word.eq_ignore_ascii_case("all")
-}
-
-/// `SYS_ADMIN`, `cap_sys_admin` and `CAP_SYS_ADMIN` are one.
-fn capability(word: &str) -> Result<&'static str, Failure> {
-    let upper = word.to_ascii_uppercase();
-    let full = if upper.starts_with("CAP_") {
-        upper
-    } else {
-        format!("CAP_{upper}")
-    };
-    CAPABILITIES
-        .into_iter()
-        .find(|known| *known == full)
-        .ok_or_else(|| {
-            let near = nearest(&full, CAPABILITIES);
-            let hint = if near.is_empty() {
-                "capabilities(7) lists them".to_owned()
-            } else {
-                format!("did you mean {}?", choice(&near))
-            };
-            bad(format!("no capability is called {word}; {hint}"))
-        })
-}
-
 /// `6.1` of `6.1.0-18-amd64`.
 fn kernel(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.split(|letter: char| !letter.is_ascii_digit());
@@ -146,23 +91,8 @@ fn version(text: &str) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use super::{capabilities, kernel, version};
+    use super::{kernel, version};
     use crate::seccomp::facts::libseccomp::Version;
-
-    fn words(list: &[&str]) -> Vec<String> {
-        list.iter().map(|word| (*word).to_owned()).collect()
-    }
-
-    #[test]
-    fn capabilities_are_added_and_dropped_as_docker_does() {
-        let held = |add: &[&str], drop: &[&str]| capabilities(&words(add), &words(drop)).unwrap();
-        assert_eq!(held(&[], &[]).len(), 14);
-        assert!(held(&["sys_admin"], &[]).contains("CAP_SYS_ADMIN"));
-        assert!(!held(&[], &["CAP_KILL"]).contains("CAP_KILL"));
-        assert_eq!(held(&["NET_RAW"], &["ALL"]).len(), 1);
-        assert_eq!(held(&["all"], &["bpf"]).len(), 40);
-        assert!(capabilities(&words(&["SYS_ADMN"]), &[]).is_err());
-    }
 
     #[test]
     fn versions_are_read() {

@@ -160,7 +160,9 @@ fn summary(title: &str, export: &Export, left_out: &[String]) -> String {
     text.push(')');
     if export.narrowed > 0 {
         let count = counted(export.narrowed, "call", "calls");
-        text.push_str(&format!("; {count} with the values only that were seen"));
+        text.push_str(&format!(
+            "; {count} narrowed to the argument values that were seen"
+        ));
     }
     if export.refused_left_out > 0 {
         let mut named = left_out

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::client::{Client, ClientError},
-    audit::active::{Active, ActiveError, stacked},
+    audit::active::{ActiveError, stacked},
     profile::compose::Options,
     seccomp::{
         arch::Arch,
@@ -29,7 +29,7 @@ use crate::{
             },
             read, recognise,
         },
-        filter::program::Program,
+        filter::{compile::compile, program::Program},
         finding::{Finding, Level, Reading},
         meaning::{self, Meaning},
         policy::Policy,
@@ -260,11 +260,6 @@ pub(super) fn exported(
 /// The filter in force for a container.
 async fn active(container: &str, client: &Client) -> Result<Operand, Failure> {
     let active = client.active(container, false).await?;
-    in_force(container, &active)
-}
-
-/// The filter in force for a container, as the daemon told it.
-pub(super) fn in_force(container: &str, active: &Active) -> Result<Operand, Failure> {
     let programs = active.programs().map_err(|error| {
         let status = match error {
             ActiveError::Unknown(_) => ExitStatus::NotFound,
@@ -322,6 +317,27 @@ impl Operand {
             Subject::Document(_) | Subject::Unconfined => &[],
         };
         stacked(diagrams, programs).map_err(undecided)
+    }
+
+    /// Its meaning as programs for the kernel, the newest first: what is a program already goes as it
+    /// is, a document is compiled.
+    pub(super) fn programs(
+        &self,
+        circumstances: &Circumstances,
+        meaning: Meaning,
+    ) -> Result<Vec<Program>, Failure> {
+        match &self.subject {
+            Subject::Filters(programs) => Ok(programs.clone()),
+            Subject::Document(Document::Program(program)) => Ok(vec![program.clone()]),
+            Subject::Unconfined => Ok(Vec::new()),
+            Subject::Document(_) => {
+                let mut diagrams = Diagrams::new();
+                let root = self.diagram(&mut diagrams, circumstances, meaning)?;
+                let program =
+                    compile(&diagrams, root).map_err(|error| self.bad(&error.to_string()))?;
+                Ok(vec![program])
+            }
+        }
     }
 
     fn bad(&self, message: &str) -> Failure {

@@ -6,7 +6,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{printable::wrapped, table::WIDTH, wording};
+use super::{
+    printable::{printable, wrapped},
+    table::WIDTH,
+    wording,
+};
 use crate::{
     profile::observation::RefusedWith,
     seccomp::{
@@ -29,6 +33,14 @@ pub(super) fn answer(action: Action) -> String {
             }
         }
         other => other.to_string(),
+    }
+}
+
+/// The same of an answer as JSON has it: `errno 1 (EPERM)` for `errno 1`.
+pub(super) fn answer_named(word: &str) -> String {
+    match word.strip_prefix("errno ").map(str::parse) {
+        Some(Ok(errno)) => answer(Action::Errno(errno)),
+        _ => printable(word),
     }
 }
 
@@ -81,7 +93,7 @@ pub(super) fn cases(cases: &[Case], indent: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{answer, call_line};
+    use super::{answer, answer_named, call_line};
     use crate::seccomp::{action::Action, arch::Arch};
 
     #[test]
@@ -92,5 +104,7 @@ mod tests {
         );
         assert_eq!(call_line(Arch::X86, 102, None), "i386 socketcall");
         assert_eq!(answer(Action::Errno(38)), "errno 38 (ENOSYS)");
+        assert_eq!(answer_named("errno 38"), "errno 38 (ENOSYS)");
+        assert_eq!(answer_named("kill\x1b"), "kill\\x1b");
     }
 }

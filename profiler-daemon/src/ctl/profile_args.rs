@@ -268,7 +268,7 @@ pub struct DiffArgs {
 /// `audit`
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// A container's name, id or id prefix
+    /// A container's name, id or id prefix; with --watch also image:REF
     pub container: String,
     /// A profile: what would it refuse of what the container does?
     #[arg(long, value_name = "P", long_help = OPERAND)]
@@ -276,6 +276,9 @@ pub struct AuditArgs {
     /// Read the filter in force from the kernel by ptrace: a blocked call may return EINTR
     #[arg(long)]
     pub ptrace: bool,
+    /// Go on telling what the candidate would refuse, until Ctrl-C
+    #[arg(long, requires = "candidate")]
+    pub watch: bool,
     /// Which meaning of the candidate
     #[arg(long, value_enum, default_value = "exact")]
     pub meaning: MeaningName,

@@ -55,7 +55,7 @@ fn page(status: &Status, terminal: Terminal, now_ms: u64) -> String {
 
 fn facts(status: &Status, now_ms: u64) -> Vec<(&'static str, String)> {
     let since = |at_ms| format!("{} ({})", absolute(at_ms), ago(now_ms, at_ms));
-    let counting = if status.counting { "on" } else { "off" };
+    let switch = |on| if on { "on" } else { "off" };
     let mut facts = vec![
         ("hooks", status.hooks.clone()),
         (
@@ -63,7 +63,8 @@ fn facts(status: &Status, now_ms: u64) -> Vec<(&'static str, String)> {
             format!("since {}", since(status.recording_since_ms)),
         ),
         ("daemon", format!("since {}", since(status.started_ms))),
-        ("counting", counting.to_owned()),
+        ("counting", switch(status.counting).to_owned()),
+        ("arguments", switch(status.arguments).to_owned()),
         ("docker", status.docker.clone()),
         (
             "containers",

@@ -10,9 +10,12 @@ use super::{
     terminal::{Terminal, Tone},
     wording,
 };
-use crate::api::{
-    client::{Client, News, Watch},
-    protocol::Event,
+use crate::{
+    api::{
+        client::{Client, News, Watch},
+        protocol::Event,
+    },
+    profile::observation::RefusedWith,
 };
 
 pub(super) async fn run(
@@ -66,12 +69,22 @@ async fn follow(
 /// Losses concern everybody: whoever watches one container must know that news went missing.
 fn concerns(news: &News, wanted: Option<&str>) -> bool {
     match (wanted, &news.event) {
-        (Some(wanted), Some(Event::Container { id, .. } | Event::Call { id, .. })) => id == wanted,
+        (
+            Some(wanted),
+            Some(
+                Event::Container { id, .. }
+                | Event::Call { id, .. }
+                | Event::WouldRefuse { id, .. }
+                | Event::Logged { id, .. },
+            ),
+        ) => id == wanted,
+        (Some(wanted), Some(Event::Shadow { target, .. })) => target == wanted,
         _ => true,
     }
 }
 
-fn line(event: &Event, terminal: Terminal) -> String {
+/// One event as a line of at most 80 columns.
+pub(super) fn line(event: &Event, terminal: Terminal) -> String {
     match event {
         Event::Container {
             at_ms,
@@ -89,16 +102,14 @@ fn line(event: &Event, terminal: Terminal) -> String {
             abi,
             call,
             refused,
+            count,
             first,
             ..
         } => {
             let by = first.exe.as_deref().unwrap_or(&first.comm);
             let outcome = match refused {
                 None => elided(by, 25),
-                Some(with) => terminal.tint(
-                    Tone::Bad,
-                    &elided(&format!("refused: {}", wording::refused_with(*with)), 25),
-                ),
+                Some(with) => terminal.tint(Tone::Bad, &elided(&refused_so(*with, *count), 25)),
             };
             format!(
                 "{}  {:<20}  {:<20}  {outcome}\n",
@@ -107,10 +118,89 @@ fn line(event: &Event, terminal: Terminal) -> String {
                 elided(&wording::qualified(abi, call), 20)
             )
         }
+        Event::WouldRefuse {
+            at_ms,
+            name,
+            abi,
+            call,
+            answer,
+            certain,
+            seen,
+            ..
+        } => {
+            let tone = if *certain { Tone::Bad } else { Tone::Doubtful };
+            let outcome = elided(&foretold(answer, *certain), 25);
+            format!(
+                "{}  {:<20}  {:<20}  {}\n",
+                time_of_day(seen.as_ref().map_or(*at_ms, |seen| seen.at_ms)),
+                elided(name, 20),
+                elided(&wording::qualified(abi, call), 20),
+                terminal.tint(tone, &outcome)
+            )
+        }
+        Event::Shadow {
+            at_ms,
+            profile,
+            change,
+            ..
+        } => format!(
+            "{}  candidate {} {}\n",
+            time_of_day(*at_ms),
+            elided(profile, 40),
+            terminal.tint(Tone::Heading, &elided(change, 16))
+        ),
+        Event::Logged {
+            at_ms,
+            name,
+            abi,
+            call,
+            count,
+            ..
+        } => {
+            let outcome = elided(&format!("logged {}", wording::times(*count)), 25);
+            format!(
+                "{}  {:<20}  {:<20}  {}\n",
+                time_of_day(*at_ms),
+                elided(name, 20),
+                elided(&wording::qualified(abi, call), 20),
+                terminal.tint(Tone::Doubtful, &outcome)
+            )
+        }
         Event::Loss { at_ms, cause, more } => format!(
             "{}  {}\n",
             time_of_day(*at_ms),
             terminal.tint(Tone::Bad, &format!("{more} lost: {}", elided(cause, 40)))
         ),
+    }
+}
+
+/// `refused: EPERM`, and from the second time on how often: `refused: EPERM (37 times)`, as far as
+/// there is room.
+fn refused_so(with: RefusedWith, count: u64) -> String {
+    let once = format!("refused: {}", wording::refused_with(with));
+    if count < 2 {
+        return once;
+    }
+    let whole = format!("{once} ({})", wording::times(count));
+    if whole.chars().count() <= 25 {
+        whole
+    } else {
+        format!("{} {count}×", wording::refused_with(with))
+    }
+}
+
+/// What a candidate would do, from the answer as it travels: `would refuse: EPERM`, `may kill it`.
+pub(super) fn foretold(answer: &str, certain: bool) -> String {
+    let verb = if certain { "would" } else { "may" };
+    match answer.strip_prefix("errno ").map(str::parse) {
+        Some(Ok(number)) => {
+            format!(
+                "{verb} refuse: {}",
+                wording::refused_with(RefusedWith::Errno(number))
+            )
+        }
+        _ if answer.starts_with("kill") => format!("{verb} kill it"),
+        _ if answer.starts_with("trap") => format!("{verb} send SIGSYS"),
+        _ => format!("{verb} refuse: {answer}"),
     }
 }

@@ -71,6 +71,12 @@ impl Places for Host {
         Some(link.to_string_lossy().into_owned())
     }
 
+    fn cgroup_of(&self, pid: u32) -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+        self.tree.id_of(Path::new(path)).ok()?
+    }
+
     fn own_memory(&self) -> u64 {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         status

@@ -4,6 +4,7 @@ mod host;
 mod keeping;
 mod processes;
 mod recording;
+mod shadows;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -46,6 +47,8 @@ const COMMAND_QUEUE: usize = 64;
 enum DaemonError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Shadow(#[from] shadows::ShadowError),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
@@ -150,6 +153,7 @@ impl Running {
         // The socket first: whoever holds it is the one daemon of this host.
         let socket = Socket::bind(&config.socket)?;
         let endpoint = Endpoint::parse(&config.docker)?;
+        let shadows = shadows::read(&config.shadows)?;
         let state = StateDirectory::open(&config.state_dir)?;
         let tree = match &config.cgroup_root {
             Some(root) => CgroupTree::open(root)?,
@@ -157,6 +161,8 @@ impl Running {
         };
         let processes = RunningProcesses::new(CgroupTree::open(tree.root())?);
         let Recording { source, news } = Recording::open(config)?;
+        let mut shortcomings = Vec::new();
+        let log = recording::log(config, &mut shortcomings);
         let stop = CancellationToken::new();
         let (kernel_tx, kernel) = mpsc::channel(KERNEL_QUEUE);
         let (engine_tx, engine) = mpsc::channel(ENGINE_QUEUE);
@@ -167,6 +173,8 @@ impl Running {
             processes: Arc::new(processes),
             keep: Box::new(Files::new(state)),
             engine_off: endpoint.is_none(),
+            shadows,
+            shortcomings,
         });
 
         let mut tasks = JoinSet::new();
@@ -180,6 +188,17 @@ impl Running {
             collector.run(inbox, token).await;
             "collector"
         });
+        if let Some(log) = log {
+            let (to, token) = (kernel_tx.clone(), stop.clone());
+            tasks.spawn(async move {
+                if let Err(error) = log.pump(to, token.clone()).await {
+                    tracing::error!(%error, "the kernel's log of calls cannot be read any more");
+                    // Everything else works without it.
+                    token.cancelled().await;
+                }
+                "log news"
+            });
+        }
         let token = stop.clone();
         tasks.spawn(async move {
             news.send(kernel_tx, token).await;

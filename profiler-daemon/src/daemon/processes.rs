@@ -82,11 +82,10 @@ impl RunningProcesses {
     /// A line of `/proc/PID/status`.
     fn status(&self, pid: u32, key: &str) -> Option<String> {
         let text = fs::read_to_string(self.place(pid, "status")).ok()?;
-        let value = text.lines().find_map(|line| {
+        text.lines().find_map(|line| {
             let (found, value) = line.split_once(':')?;
             (found == key).then(|| value.trim().to_owned())
-        });
-        value
+        })
     }
 
     fn place(&self, pid: u32, name: &str) -> PathBuf {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::DaemonError;
 use crate::{
     config::{Config, HookChoice},
-    kernel::{self, Hooks, Kernel, Ring, Selection, Settings},
+    kernel::{self, AuditLog, Hooks, Kernel, Ring, Selection, Settings},
     recording::{news::News, replay::Replay, source::Source},
     seccomp::deciding,
 };
@@ -66,6 +66,24 @@ impl NewsSource {
                 let _ = to.send(news).await;
                 stop.cancelled().await;
             }
+        }
+    }
+}
+
+/// Where calls are told of that a filter has the kernel log. Without it everything else works, which
+/// is told as a shortcoming.
+pub(super) fn log(config: &Config, shortcomings: &mut Vec<String>) -> Option<AuditLog> {
+    if config.replay.is_some() {
+        return None;
+    }
+    match AuditLog::open() {
+        Ok(log) => Some(log),
+        Err(error) => {
+            shortcomings.push(format!(
+                "calls that a filter has the kernel log are not told, for its log cannot be read: \
+                 {error}; profilerd needs CAP_AUDIT_READ in the host's own namespaces"
+            ));
+            None
         }
     }
 }

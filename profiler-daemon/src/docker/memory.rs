@@ -31,7 +31,7 @@ pub(super) enum Looked {
     /// The event needed none.
     NotAsked,
     /// The container is there.
-    Found(Known),
+    Found(Box<Known>),
     /// It is gone, or can't be read; its image may still tell its id.
     Missing {
         /// The id of the image that the event names.
@@ -108,7 +108,7 @@ impl Memory {
         match &event.happening {
             Happening::Changed | Happening::Started => {
                 let known = match looked {
-                    Looked::Found(known) => known,
+                    Looked::Found(known) => *known,
                     Looked::Missing { image_id } => self.remembered(event, image_id, engine),
                     Looked::NotAsked => self.remembered(event, None, engine),
                 };
@@ -245,7 +245,7 @@ mod tests {
     fn what_is_known_is_not_overwritten_by_less() {
         let mut memory = Memory::default();
         let created = event("a", "create", 1);
-        memory.tell(&created, Looked::Found(known("a")), Engine::Docker);
+        memory.tell(&created, Looked::Found(Box::new(known("a"))), Engine::Docker);
         memory.tell(&event("a", "start", 2), missing(), Engine::Docker);
         memory.tell(&event("a", "die", 3), Looked::NotAsked, Engine::Docker);
         let all = news(&mut memory);

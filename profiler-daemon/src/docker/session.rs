@@ -186,7 +186,7 @@ impl Answering {
         match self.client.inspect(&event.id).await {
             Ok(answer) => {
                 if let Some(known) = self.known(answer).await {
-                    return (event, Looked::Found(known));
+                    return (event, Looked::Found(Box::new(known)));
                 }
             }
             Err(error) => {

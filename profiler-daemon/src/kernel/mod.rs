@@ -2,6 +2,8 @@
 
 mod arguments;
 mod attach;
+mod audit_log;
+mod audit_record;
 mod btf;
 mod classic;
 mod clock;
@@ -26,6 +28,7 @@ mod settings;
 mod slots;
 mod snapshot;
 
+pub use audit_log::AuditLog;
 pub use btf::BtfError;
 pub use error::KernelError;
 pub use live::Kernel;

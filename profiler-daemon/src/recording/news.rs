@@ -96,4 +96,23 @@ pub enum News {
         /// By the runtime: the container's own filter.
         by_runtime: bool,
     },
+    /// The kernel's log has records of a call that a filter let through for the log's sake.
+    Logged {
+        /// When the last one was written.
+        at_ms: u64,
+        /// Where, if whoever tells this knows.
+        cgroup: Option<u64>,
+        /// What.
+        call: Call,
+        /// How many records.
+        count: u64,
+        /// The process.
+        pid: u32,
+        /// Its executable.
+        exe: Option<String>,
+        /// The caller's name for itself.
+        comm: String,
+    },
+    /// Records of the kernel's log came faster than they could be read; how many is not known.
+    LogOverrun,
 }

@@ -186,3 +186,7 @@ impl Why {
 #[cfg(test)]
 #[path = "exported_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "exported_arguments_tests.rs"]
+mod arguments_tests;

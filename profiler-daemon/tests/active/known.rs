@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use profiler_daemon::{
     api::client::Client,
-    audit::active::{Active, Source, stacked},
+    audit::{
+        active::{Active, Source, stacked},
+        loaded::LoadedFinding,
+    },
     seccomp::diagram::{Diagrams, Node},
 };
 
@@ -41,4 +44,15 @@ pub(crate) fn known_as(daemon: &Daemon, container: &str, source: Source) -> Acti
 pub(crate) fn meaning(diagrams: &mut Diagrams, active: &Active) -> Node {
     let programs = active.programs().expect("it is known");
     stacked(diagrams, &programs).expect("no maze")
+}
+
+/// Where what is loaded is not what was asked for.
+pub(crate) fn audited(daemon: &Daemon, container: &str) -> Vec<LoadedFinding> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let client = Client::new(daemon.socket());
+    let report = runtime.block_on(client.audit(container, false, None));
+    report.expect("an audit").findings
 }

@@ -234,6 +234,18 @@ fn audit_compares_what_a_container_may_do_with_what_it_does() {
 }
 
 #[test]
+fn what_is_loaded_otherwise_than_asked_is_told_with_its_reason() {
+    Desk::new().session(
+        "audit-loaded.txt",
+        &[
+            (1, "audit strange"),
+            (1, "audit strange --candidate small.json"),
+            (1, "audit strange --format json"),
+        ],
+    );
+}
+
+#[test]
 fn the_keys_of_an_audit_are_stable() {
     let desk = Desk::new();
     let line = "audit job --candidate small.json --format json";
@@ -247,24 +259,47 @@ fn the_keys_of_an_audit_are_stable() {
         keys(&value),
         [
             "container",
+            "name",
             "verdict",
             "safe",
+            "source",
+            "told",
+            "layers",
+            "runtime",
+            "loader",
+            "findings",
             "refused",
             "active",
             "candidate",
-            "completeness"
+            "completeness",
+            "abis"
         ]
     );
     assert_eq!(
+        keys(&value["layers"][0]),
+        ["hash", "by", "who", "instructions"]
+    );
+    assert_eq!(
         keys(&value["active"]),
-        ["source", "used", "unused", "conditional", "contradicted"]
+        ["used", "unused", "conditional", "contradicted"]
+    );
+    assert_eq!(
+        keys(&value["active"]["used"][0]),
+        ["call", "abi", "nr", "first"]
     );
     assert_eq!(
         keys(&value["candidate"]),
         ["profile", "breaks", "may_break", "open"]
     );
-    assert_eq!(keys(&value["candidate"]["breaks"][0]), ["call", "answer"]);
-    assert_eq!(keys(&value["active"]["unused"][0]), ["call", "danger"]);
+    assert_eq!(
+        keys(&value["candidate"]["breaks"][0]),
+        ["call", "abi", "nr", "answer", "first"]
+    );
+    assert_eq!(
+        keys(&value["active"]["unused"][0]),
+        ["call", "abi", "nr", "danger"]
+    );
+    assert_eq!(value["source"], "copied");
     assert_eq!(value["safe"], false);
 }
 

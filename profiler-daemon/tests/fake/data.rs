@@ -20,7 +20,7 @@ use serde_json::json;
 const MINUTE: u64 = 60_000;
 pub(super) const WEB_ID: &str = "3f2a6c0d9e8b7a6f5e4d3c2b1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a29";
 
-fn identity(id: &str, name: &str, reference: &str) -> Identity {
+pub(super) fn identity(id: &str, name: &str, reference: &str) -> Identity {
     Identity {
         name: Some(name.to_owned()),
         image: Some(Image {
@@ -318,6 +318,7 @@ pub(crate) fn status(now: u64, health: Health) -> Status {
         recording_since_ms: now - 300 * MINUTE,
         started_ms: now - 3 * MINUTE,
         counting: false,
+        arguments: false,
         cgroups: 17,
         cgroups_limit: 4096,
         containers: 3,

@@ -2,6 +2,7 @@
 
 mod audited;
 mod data;
+mod shadows;
 
 use std::{
     path::{Path, PathBuf},
@@ -180,6 +181,7 @@ async fn answer(
             } => drop(match container.as_str() {
                 "web" => reply.send(Ok(audited::web(now_ms))),
                 "job" => reply.send(Ok(audited::job(now_ms))),
+                "strange" => reply.send(Ok(audited::strange())),
                 other => reply.send(missing(other)),
             }),
             Command::ExportImage {
@@ -195,6 +197,7 @@ async fn answer(
                     &format!("no container of image {other} was recorded"),
                 )),
             }),
+            Command::Shadow(command) => shadows::answer(command, &events, now_ms),
             Command::Watch { reply } => drop(reply.send(events.subscribe())),
         }
     }

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what the recording costs a system call, what the daemon costs the host, and what a
-//! filter costs a call beside libseccomp's.
+//! `cargo xtask bench`: what the recording costs a system call, what the daemon costs the host, what a
+//! filter costs a call beside libseccomp's, and how soon an audit answers.
 //!
 //! Figures are printed, never judged by the exit status: they are ratios of one run on one machine.
 
@@ -20,6 +20,8 @@ pub(crate) enum Part {
     Daemon,
     /// Instructions per system call of a compiled profile, and how long compiling takes.
     Language,
+    /// How soon a container's active profile is known, and how long an audit takes; needs a testbed.
+    Audit,
 }
 
 #[derive(clap::Args)]
@@ -37,7 +39,9 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let wanted = |part| options.only.is_none_or(|only| only == part);
-    let needs_root = wanted(Part::Calls) || wanted(Part::Daemon);
+    let needs_root = [Part::Calls, Part::Daemon, Part::Audit]
+        .map(wanted)
+        .contains(&true);
     if needs_root && !rustix::process::geteuid().is_root() {
         bail!(
             "loading kernel programs and making cgroups needs root: run `sudo -E cargo xtask bench`"
@@ -45,6 +49,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wanted(Part::Calls) && program::found("strace").is_none() {
         bail!("strace, which is compared with, is not installed: run `apt-get install strace`");
+    }
+    let testbed = std::env::var_os("PROFILER_TESTBED");
+    if options.only == Some(Part::Audit) && testbed.is_none() {
+        bail!("there is no testbed: run `cargo xtask testbed up`, and set PROFILER_TESTBED");
     }
     build(wanted)?;
     println!("{}\n", machine());
@@ -71,6 +79,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if wanted(Part::Language) {
         language::run(&examples.join("language"))?;
     }
+    match testbed {
+        Some(testbed) if wanted(Part::Audit) => {
+            let release = workspace::target()?.join("release");
+            println!();
+            program::run(
+                Command::new(examples.join("audit"))
+                    .arg(release.join("profilerd"))
+                    .arg(release.join("profilectl"))
+                    .arg(testbed),
+            )?;
+        }
+        _ if wanted(Part::Audit) => eprintln!("no audits are timed, for there is no testbed"),
+        _ => {}
+    }
     Ok(())
 }
 
@@ -93,6 +115,9 @@ fn build(wanted: impl Fn(Part) -> bool) -> Result<()> {
     }
     if wanted(Part::Language) {
         command.args(["--example", "language"]);
+    }
+    if wanted(Part::Audit) {
+        command.args(["--bins", "--example", "audit"]);
     }
     program::run(&mut command)
 }

@@ -109,6 +109,29 @@ impl Diagrams {
         self.answer_of(node).unwrap_or(Action::KillThread)
     }
 
+    /// The answers that are left when some words are known, in whatever order they are asked for.
+    #[must_use]
+    pub fn answers_where(&self, node: Node, known: &[(Word, u32)]) -> FxHashSet<Action> {
+        let mut answers = FxHashSet::default();
+        let mut visited = FxHashSet::default();
+        let mut ahead = vec![node];
+        while let Some(node) = ahead.pop() {
+            if !visited.insert(node) {
+                continue;
+            }
+            let Some(question) = self.question(node) else {
+                answers.extend(self.answer_of(node));
+                continue;
+            };
+            let word = Word((question.level / 32) as u8);
+            match known.iter().find(|(known, _)| *known == word) {
+                Some((_, value)) => ahead.push(self.select(node, word, *value)),
+                None => ahead.extend([question.low, question.high]),
+            }
+        }
+        answers
+    }
+
     /// The word that a node asks for first.
     #[must_use]
     pub fn asks_for(&self, node: Node) -> Option<Word> {

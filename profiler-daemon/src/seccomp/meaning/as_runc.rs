@@ -141,7 +141,9 @@ fn added(policy: &Policy, host: Host) -> Vec<(&str, libseccomp_tree::Rule)> {
     list
 }
 
-fn repeats(conditions: &[Condition]) -> bool {
+/// True if an argument occurs twice in a rule's conditions: libseccomp takes them for one each.
+#[must_use]
+pub fn repeats(conditions: &[Condition]) -> bool {
     conditions.iter().enumerate().any(|(place, one)| {
         conditions
             .iter()

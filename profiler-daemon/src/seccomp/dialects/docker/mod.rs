@@ -5,6 +5,7 @@
 //! names that only a runtime or the kernel can judge are text. Must not judge; that is `lints`.
 
 pub mod built_in;
+pub mod capabilities;
 pub mod edit;
 pub(super) mod fields;
 mod print;
