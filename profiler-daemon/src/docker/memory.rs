@@ -245,7 +245,11 @@ mod tests {
     fn what_is_known_is_not_overwritten_by_less() {
         let mut memory = Memory::default();
         let created = event("a", "create", 1);
-        memory.tell(&created, Looked::Found(Box::new(known("a"))), Engine::Docker);
+        memory.tell(
+            &created,
+            Looked::Found(Box::new(known("a"))),
+            Engine::Docker,
+        );
         memory.tell(&event("a", "start", 2), missing(), Engine::Docker);
         memory.tell(&event("a", "die", 3), Looked::NotAsked, Engine::Docker);
         let all = news(&mut memory);

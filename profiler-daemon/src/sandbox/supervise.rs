@@ -8,7 +8,7 @@ use std::io;
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::Signal,
+    process::{Signal, WaitIdStatus},
 };
 
 use super::{
@@ -58,17 +58,17 @@ pub(super) fn supervise(
             pass_on(running, signals);
         }
         if let Some(listener) = listener {
-            if waits.contains(PollFlags::IN) {
-                if let Some(waiting) = listener.receive()? {
-                    let case = Case {
-                        running,
-                        confinement,
-                        signals,
-                        listener,
-                        waiting,
-                    };
-                    case.decide(judge, &mut refusals);
-                }
+            if waits.contains(PollFlags::IN)
+                && let Some(waiting) = listener.receive()?
+            {
+                let case = Case {
+                    running,
+                    confinement,
+                    signals,
+                    listener,
+                    waiting,
+                };
+                case.decide(judge, &mut refusals);
             }
             // Nobody is left under the filter.
             listens = !waits.contains(PollFlags::HUP);
@@ -80,10 +80,8 @@ pub(super) fn supervise(
     }
     let status = running.wait()?;
     Ok(Outcome {
-        status: status.as_ref().and_then(|status| status.exit_status()),
-        signal: status
-            .as_ref()
-            .and_then(|status| status.terminating_signal()),
+        status: status.as_ref().and_then(WaitIdStatus::exit_status),
+        signal: status.as_ref().and_then(WaitIdStatus::terminating_signal),
         refusals: confinement.is_supervised().then_some(refusals),
         left_running: running.listener().is_some_and(is_in_use),
     })

@@ -18,7 +18,7 @@ use crate::{
         wording::{counted, qualified, times},
     },
     sandbox::{Attempt, Kind, Outcome, Refusals},
-    seccomp::summary::arch_of,
+    seccomp::{arch::Arch, summary::arch_of},
 };
 
 /// Kinds of calls that a table shows.
@@ -274,7 +274,7 @@ fn kind_value(kind: &Kind) -> Value {
     let arch = arch_of(first.audit, first.nr);
     let paths = first.details.paths.iter();
     json!({
-        "abi": arch.map(|arch| arch.name()),
+        "abi": arch.map(Arch::name),
         "nr": arch.map_or(first.nr, |arch| arch.in_table(first.nr)),
         "name": arch.and_then(|arch| arch.syscall(first.nr)),
         "answer": first.answer.to_string(),
