@@ -495,15 +495,16 @@ fn the_exit_status_is_the_commands_own() {
 #[test]
 fn the_command_gets_no_descriptor_and_no_signal_state_of_ours() {
     let ground = Ground::new();
-    let show = [
-        "/bin/sh",
-        "-c",
-        "ls /proc/$$/fd; exec grep -E 'Sig(Blk|Ign)' /proc/self/status",
-    ];
-    let bare = run(&mut ground.nobody(Path::new(show[0]), &show[1..]), PATIENCE);
-    for options in [&[][..], &["--plain"], &["--mode", "log"]] {
-        let ran = ground.run("unconfined", options, &show);
-        assert_eq!(ran.ended.stdout, bare.stdout, "{options:?}");
+    // No shell, which would put much of it right.
+    for show in [
+        &["ls", "/proc/self/fd"][..],
+        &["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"],
+    ] {
+        let bare = run(&mut ground.nobody(Path::new(show[0]), &show[1..]), PATIENCE);
+        for options in [&[][..], &["--plain"], &["--mode", "log"]] {
+            let ran = ground.run("unconfined", options, show);
+            assert_eq!(ran.ended.stdout, bare.stdout, "{options:?}");
+        }
     }
 }
 
@@ -652,6 +653,19 @@ fn root_gives_up_what_it_is_told_to() {
     }
     assert!(bare.starts_with("0\n"), "{bare}");
     assert!(!status(&[]).contains(&format!("CapEff:\t{none}")));
+    // Who may not empty the bounding set loses what is in force all the same.
+    let mut within = Command::new("setpriv");
+    within.args(["--bounding-set=-setpcap", env!("CARGO_BIN_EXE_profilectl")]);
+    within.args([
+        "run",
+        "--profile",
+        "docker-default",
+        "--drop-caps",
+        "--report",
+    ]);
+    within.args(["/dev/null", "--", "grep", "CapEff", "/proc/self/status"]);
+    let ended = run(&mut within, PATIENCE);
+    assert_eq!(ended.stdout, format!("CapEff:\t{none}\n"), "{ended}");
     let user = status(&["--user", "12345:54321"]);
     assert!(user.starts_with("12345\n54321\n"), "{user}");
     assert!(

@@ -4,6 +4,7 @@
 //! Figures are printed, never judged by the exit status: they are ratios of one run on one machine.
 
 mod language;
+mod run;
 
 use std::fs;
 use std::process::Command;
@@ -78,6 +79,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wanted(Part::Language) {
         language::run(&examples.join("language"))?;
+        println!();
+    }
+    if wanted(Part::Run) {
+        let profilectl = workspace::target()?.join("release/profilectl");
+        run::run(&examples.join("sandbox"), &profilectl)?;
     }
     match testbed {
         Some(testbed) if wanted(Part::Audit) => {
@@ -115,6 +121,9 @@ fn build(wanted: impl Fn(Part) -> bool) -> Result<()> {
     }
     if wanted(Part::Language) {
         command.args(["--example", "language"]);
+    }
+    if wanted(Part::Run) {
+        command.args(["--bin", "profilectl", "--example", "sandbox"]);
     }
     if wanted(Part::Audit) {
         command.args(["--bins", "--example", "audit"]);
