@@ -28,6 +28,7 @@ use profiler_daemon::seccomp::{
         symbolic,
     },
     meaning::exact,
+    policy::Policy,
     summary::{Standing, sections, standing},
 };
 

@@ -200,3 +200,76 @@ fn a_flood_of_logged_calls_is_one_event_a_second() {
     );
     assert_eq!(daemon.ctl(&["show", &container.name]).status, Some(0));
 }
+
+/// A daemon of a test's own making; it and its pins are gone with it.
+struct WithoutAudit {
+    child: std::process::Child,
+    folder: tempfile::TempDir,
+    pins: String,
+}
+
+impl WithoutAudit {
+    fn start(testbed: &Testbed) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pins = format!("/sys/fs/bpf/profiler-test-{}-deaf", std::process::id());
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let child = std::process::Command::new("setpriv")
+            .args(["--bounding-set", "-audit_read", "--inh-caps", "-audit_read"])
+            .arg(env!("CARGO_BIN_EXE_profilerd"))
+            .args(["--socket", &at("s"), "--state-dir", &at("state")])
+            .args(["--pin-dir", &pins, "--docker", &testbed.url()])
+            .stdin(std::process::Stdio::null())
+            .spawn()
+            .expect("setpriv starts");
+        Self {
+            child,
+            folder,
+            pins,
+        }
+    }
+
+    fn ctl(&self, words: &[&str]) -> testbed::Ended {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_profilectl"));
+        command
+            .arg("--socket")
+            .arg(self.folder.path().join("s"))
+            .args(words);
+        testbed::run(&mut command, std::time::Duration::from_secs(30))
+    }
+}
+
+impl Drop for WithoutAudit {
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.child.wait();
+        let mut unload = std::process::Command::new(env!("CARGO_BIN_EXE_profilerd"));
+        unload.args(["--unload", "--pin-dir", &self.pins]);
+        testbed::run(&mut unload, std::time::Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn a_daemon_that_may_not_read_the_log_says_so_and_does_all_else() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let daemon = WithoutAudit::start(&testbed);
+    let patience = std::time::Duration::from_secs(30);
+    testbed::eventually("it says what it cannot do", patience, || {
+        let status = daemon.ctl(&["status", "--format", "json"]);
+        let told = status.stdout.contains("CAP_AUDIT_READ");
+        assert!(
+            told || status.status != Some(0),
+            "it took itself for healthy: {status}"
+        );
+        told.then_some(())
+    });
+    let program = bare_probe("sys(39,0,0,0); return 9;", &[]);
+    let container = run(&testbed, &program, &[]);
+    assert_eq!(container.wait(), 9);
+    testbed::eventually("it records", patience, || {
+        let shown = daemon.ctl(&["explain", &container.name, "getpid"]).stdout;
+        shown.contains("first seen").then_some(())
+    });
+}

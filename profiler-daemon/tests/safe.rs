@@ -122,11 +122,9 @@ impl Service {
         let (status, found) = audit(daemon, &[&recorded.name, "--candidate", &to]);
         assert_eq!(status, Some(1), "{what}: {found}");
         assert_eq!(found["safe"], false, "{what}");
-        assert_eq!(
-            found["candidate"]["breaks"],
-            json!([{"call": name, "answer": "errno 1"}]),
-            "{what}"
-        );
+        let breaks = found["candidate"]["breaks"].as_array().expect("a list");
+        let breaks: Vec<&Value> = breaks.iter().map(|one| &one["call"]).collect();
+        assert_eq!(breaks, [&json!(name)], "{what}");
         assert_eq!(found["candidate"]["may_break"], json!([]), "{what}");
 
         let broken = self.run(testbed, &lesser);

@@ -224,6 +224,25 @@ fn a_frequent_call_is_told_of_once_a_second_at_most() {
     }
 }
 
+/// A name of an image; it is gone with its guard, which has to outlive the containers.
+struct Tag<'a> {
+    testbed: &'a Testbed,
+    name: &'a str,
+}
+
+impl<'a> Tag<'a> {
+    fn of(testbed: &'a Testbed, name: &'a str) -> Self {
+        testbed.docker_ok(&["tag", "pb-busybox", name]);
+        Self { testbed, name }
+    }
+}
+
+impl Drop for Tag<'_> {
+    fn drop(&mut self) {
+        self.testbed.docker(&["rmi", self.name]);
+    }
+}
+
 #[test]
 fn an_images_shadow_comes_with_the_daemon_and_covers_what_starts_later() {
     let Some(testbed) = Testbed::get() else {
@@ -241,7 +260,7 @@ fn an_images_shadow_comes_with_the_daemon_and_covers_what_starts_later() {
     };
     // An image of the test's own: other tests' containers are none of it.
     let image = format!("pb-shadow-{}", std::process::id());
-    testbed.docker_ok(&["tag", "pb-busybox", &image]);
+    let _tag = Tag::of(&testbed, &image);
     let run = |words: &[&str]| {
         let mount = format!("{}:/probe:ro", script::script_program().display());
         let mut all = vec!["--network", "none", "-v", &mount, image.as_str(), "/probe"];
@@ -340,8 +359,6 @@ fn an_images_shadow_comes_with_the_daemon_and_covers_what_starts_later() {
     assert!(refused.stderr.contains(&place), "{refused}");
     fs::write(&profile, "{\"defaultAction\": \"SCMP_ACT_ALLOW\"}").expect("a candidate");
     daemon.restart();
-    drop(container);
-    testbed.docker_ok(&["rmi", &image]);
 }
 
 #[test]

@@ -241,7 +241,7 @@ impl Report {
             let count = calls(candidate.may_break.len());
             format!(
                 "perhaps not safe to enforce: {title} judges {count} that the container made by \
-                 their arguments"
+                 their arguments, which were not all recorded"
             )
         } else if !self.completeness.complete {
             format!("{title} refuses nothing that was seen, but not everything was seen")

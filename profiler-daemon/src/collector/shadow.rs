@@ -163,9 +163,11 @@ impl Shadows {
         at_ms: u64,
         first: Option<&Sighting>,
     ) -> bool {
+        let known = first.is_some_and(|first| first.at_ms < at_ms);
         let asked = self.asked.get(&cgroup).and_then(|calls| calls.get(&call));
-        asked.is_some_and(|asked| *asked <= at_ms)
-            || (self.taken_up.contains(&cgroup) && first.is_some_and(|first| first.at_ms < at_ms))
+        // The kernel's clock and ours may differ by a millisecond; what is known already settles it.
+        asked.is_some_and(|asked| known || *asked <= at_ms)
+            || (known && self.taken_up.contains(&cgroup))
     }
 
     /// The kernel is asked to tell of these again.

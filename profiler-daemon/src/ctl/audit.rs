@@ -98,14 +98,6 @@ fn tone(report: &Report) -> Tone {
 fn text(report: &Report, terminal: Terminal) -> String {
     let name = printable(&report.name);
     let mut text = String::new();
-    if report.active.is_some() {
-        let line = match report.source {
-            Source::None => format!("{name}: {}", printable(&report.told)),
-            _ => format!("{name}: compared with {}", printable(&report.told)),
-        };
-        let _ = writeln!(text, "{}", wrapped(&line, 2, WIDTH));
-    }
-    text.push_str(&beside(report));
     let line = wrapped(&format!("{name}: {}", printable(&report.verdict)), 2, WIDTH);
     let _ = writeln!(text, "{}", terminal.tint(tone(report), &line));
     if let Some(candidate) = &report.candidate
@@ -114,6 +106,14 @@ fn text(report: &Report, terminal: Terminal) -> String {
     {
         text.push_str(&shortfalls(&report.completeness));
     }
+    if report.active.is_some() {
+        let line = match report.source {
+            Source::None => format!("{name}: {}", printable(&report.told)),
+            _ => format!("{name}: compared with {}", printable(&report.told)),
+        };
+        let _ = writeln!(text, "{}", wrapped(&line, 2, WIDTH));
+    }
+    text.push_str(&beside(report));
     let mut section = |title: &str, count: usize, body: String| {
         if count > 0 {
             let title = terminal.tint(Tone::Heading, &format!("{title} ({count})"));

@@ -239,7 +239,7 @@ fn what_is_loaded_otherwise_than_asked_is_told_with_its_reason() {
         "audit-loaded.txt",
         &[
             (1, "audit strange"),
-            (1, "audit strange --candidate small.json"),
+            (0, "audit strange --candidate small.json"),
             (1, "audit strange --format json"),
         ],
     );
@@ -293,7 +293,7 @@ fn the_keys_of_an_audit_are_stable() {
     );
     assert_eq!(
         keys(&value["candidate"]["breaks"][0]),
-        ["call", "abi", "nr", "answer", "first"]
+        ["call", "abi", "nr", "answer", "with", "first"]
     );
     assert_eq!(
         keys(&value["active"]["unused"][0]),

@@ -175,3 +175,57 @@ fn a_watch_that_cannot_begin_or_loses_its_daemon_says_so() {
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("profilerd ended the stream"));
 }
+
+#[test]
+fn a_watch_tells_how_often() {
+    let fake = Fake::start(Health::Healthy);
+    let mut child = profilectl(&fake.socket, &["watch"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    fake.await_watcher();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut told = String::new();
+    let logged = Event::Logged {
+        at_ms: fake.now_ms,
+        id: "3f2a".to_owned(),
+        name: "web".to_owned(),
+        abi: "i386".to_owned(),
+        call: "get\u{1b}pid".to_owned(),
+        count: 1_234_567,
+        last: Sighting {
+            at_ms: fake.now_ms,
+            exe: None,
+            comm: "nginx".to_owned(),
+            pid: 4711,
+            session: 0,
+        },
+    };
+    let mut events = vec![logged];
+    for often in [1, 37, 123_456] {
+        let mut event = fake.call("web", "keyctl");
+        if let Event::Call { count, .. } = &mut event {
+            *count = often;
+        }
+        events.push(event);
+    }
+    for event in events {
+        fake.events.send(event).unwrap();
+        assert!(out.read_line(&mut told).unwrap() > 0);
+    }
+    ended(&child);
+    child.wait().unwrap();
+    let told = timeless(&told);
+    let ends: Vec<&str> = told.lines().filter_map(|line| line.get(55..)).collect();
+    assert_eq!(
+        ends,
+        [
+            "logged 1234567 times",
+            "refused: EPERM",
+            "refused: EPERM (37 times)",
+            "EPERM 123456×"
+        ],
+        "{told}"
+    );
+    assert!(told.contains("get\\x1bpid (i386)"), "{told}");
+}
