@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what the recording costs a system call, what the daemon costs the host, what a
-//! filter costs a call beside libseccomp's, and how soon an audit answers.
+//! filter costs a call beside libseccomp's, what `profilectl run` costs, and how soon an audit answers.
 //!
 //! Figures are printed, never judged by the exit status: they are ratios of one run on one machine.
 
@@ -21,6 +21,8 @@ pub(crate) enum Part {
     Daemon,
     /// Instructions per system call of a compiled profile, and how long compiling takes.
     Language,
+    /// What `profilectl run` adds to the start of a command, and to its calls.
+    Run,
     /// How soon a container's active profile is known, and how long an audit takes; needs a testbed.
     Audit,
 }
@@ -79,10 +81,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if wanted(Part::Language) {
         language::run(&examples.join("language"))?;
-        println!();
     }
     if wanted(Part::Run) {
         let profilectl = workspace::target()?.join("release/profilectl");
+        println!();
         run::run(&examples.join("sandbox"), &profilectl)?;
     }
     match testbed {
