@@ -91,7 +91,11 @@ fn fits_together(args: &RunArgs) -> Result<AnswerName, Failure> {
     if args.plain && args.mode != ModeName::Enforce {
         return bad("--plain loads the filter as it is written, which is for --mode enforce only");
     }
-    Ok(args.answer.unwrap_or(AnswerName::Ask))
+    Ok(match args.mode {
+        ModeName::Notify => args.answer.unwrap_or(AnswerName::Ask),
+        // Nobody is asked anything, and no terminal is opened for it.
+        ModeName::Enforce | ModeName::Log | ModeName::Kill => AnswerName::Refuse,
+    })
 }
 
 /// The profile's name, and its filter for the mode: resolved, compiled and proven.
