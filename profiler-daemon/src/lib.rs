@@ -5,7 +5,7 @@
 //!                       cgroup id → cgroup/ (path, container id) → docker/ (name, image) ↗
 //! ```
 //!
-//! `profile`, `seccomp` and `audit` are pure; `kernel`, `cgroup`, `docker`, `store` and `api` are
+//! `profile`, `seccomp` and `audit` are pure; `kernel`, `cgroup`, `docker`, `store`, `sandbox` and `api` are
 //! adapters that know the pure rooms and never one another; `collector` owns all state;
 //! `daemon` alone knows every adapter. `tests/rooms.rs` guards this.
 
@@ -21,6 +21,7 @@ pub mod kernel;
 pub mod profile;
 pub mod recorder;
 pub mod recording;
+pub mod sandbox;
 pub mod seccomp;
 pub mod store;
 pub mod telemetry;

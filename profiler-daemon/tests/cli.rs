@@ -471,6 +471,7 @@ fn every_verb_has_its_help() {
         "watch",
         "status",
         "record",
+        "run",
         "audit",
         "check",
         "eval",

@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use super::profile_args::{
     AuditArgs, CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect,
 };
+use super::run::args::RunArgs;
 
 /// Where `--help` lists what every verb takes.
 const GLOBAL: &str = "Global options";
@@ -20,7 +21,7 @@ const GLOBAL: &str = "Global options";
     name = "profilectl",
     version,
     max_term_width = 80,
-    after_help = "Exit status: 0 done, 1 something found, 2 bad usage or input, 3 profilerd cannot be reached, 4 no such container or image, 5 not complete, 125 to 127 `record` itself failed."
+    after_help = "Exit status: 0 done, 1 something found, 2 bad usage or input, 3 profilerd cannot be reached, 4 no such container or image, 5 not complete, 125 to 127 `record` or `run` itself failed."
 )]
 pub struct Cli {
     /// The daemon's socket
@@ -82,6 +83,8 @@ pub enum Verb {
     Status(StatusArgs),
     /// Run a command in a cgroup of its own and write its profile
     Record(RecordArgs),
+    /// Run a command under a profile, and say what was refused
+    Run(Box<RunArgs>),
     /// Compare what a container may do with what it does
     Audit(AuditArgs),
     /// Find what is wrong with a profile

@@ -26,6 +26,7 @@ mod policy_wording;
 mod printable;
 pub mod profile_args;
 pub mod record;
+pub mod run;
 mod shadow;
 mod show;
 mod status;
@@ -46,8 +47,9 @@ pub fn run(cli: Cli) -> ExitStatus {
     let terminal = Terminal::new(cli.color);
     trace(cli.verbose);
     let verb = match cli.verb {
-        // It makes its own runtime: it forks, which must happen before there are threads.
+        // They make their own runtime: they fork, which must happen before there are threads.
         Verb::Record(args) => return record::run(args),
+        Verb::Run(args) => return run::run(&args, &Client::new(cli.socket), &terminal),
         verb => verb,
     };
     let client = Client::new(cli.socket);
@@ -84,6 +86,7 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Diff(args) => diff::run(&args, client, terminal).await,
         Verb::Completions(args) => completions::run(&args, terminal),
         Verb::Record(args) => Ok(record::run(args)),
+        Verb::Run(args) => Ok(run::run(&args, client, terminal)),
     }
 }
 

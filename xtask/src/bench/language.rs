@@ -1,6 +1,6 @@
 //! `cargo xtask bench --only language`: a compiled profile beside what libseccomp makes of the same rules.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -13,6 +13,14 @@ const EXPORTER: &str = "profiler-daemon/tests/libseccomp_export/export.c";
 /// Runs the example, with libseccomp's filters if it can be had.
 pub(super) fn run(example: &Path) -> Result<()> {
     let mut command = Command::new(example);
+    if let Some(exporter) = exporter()? {
+        command.arg("--libseccomp").arg(exporter);
+    }
+    program::run(&mut command)
+}
+
+/// Builds the program that hands rules to libseccomp; nothing, and a remark, where that cannot be.
+pub(super) fn exporter() -> Result<Option<PathBuf>> {
     let exporter = workspace::target()?.join("libseccomp-export");
     let built = program::quietly(
         Command::new("gcc")
@@ -22,12 +30,12 @@ pub(super) fn run(example: &Path) -> Result<()> {
             .arg("-lseccomp"),
     );
     match built {
-        Ok(()) => {
-            command.arg("--libseccomp").arg(&exporter);
+        Ok(()) => Ok(Some(exporter)),
+        Err(error) => {
+            eprintln!(
+                "without libseccomp's filters, for which `apt-get install gcc libc6-dev libseccomp-dev` is needed: {error:#}"
+            );
+            Ok(None)
         }
-        Err(error) => eprintln!(
-            "without libseccomp's filters, for which `apt-get install gcc libc6-dev libseccomp-dev` is needed: {error:#}"
-        ),
     }
-    program::run(&mut command)
 }

@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: what the recording costs a system call, what the daemon costs the host, what a
-//! filter costs a call beside libseccomp's, and how soon an audit answers.
+//! filter costs a call beside libseccomp's, what `profilectl run` costs, and how soon an audit answers.
 //!
 //! Figures are printed, never judged by the exit status: they are ratios of one run on one machine.
 
 mod language;
+mod run;
 
 use std::fs;
 use std::process::Command;
@@ -20,6 +21,8 @@ pub(crate) enum Part {
     Daemon,
     /// Instructions per system call of a compiled profile, and how long compiling takes.
     Language,
+    /// What `profilectl run` adds to the start of a command, and to its calls.
+    Run,
     /// How soon a container's active profile is known, and how long an audit takes; needs a testbed.
     Audit,
 }
@@ -79,6 +82,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if wanted(Part::Language) {
         language::run(&examples.join("language"))?;
     }
+    if wanted(Part::Run) {
+        let profilectl = workspace::target()?.join("release/profilectl");
+        println!();
+        run::run(&examples.join("sandbox"), &profilectl)?;
+    }
     match testbed {
         Some(testbed) if wanted(Part::Audit) => {
             let release = workspace::target()?.join("release");
@@ -115,6 +123,9 @@ fn build(wanted: impl Fn(Part) -> bool) -> Result<()> {
     }
     if wanted(Part::Language) {
         command.args(["--example", "language"]);
+    }
+    if wanted(Part::Run) {
+        command.args(["--bin", "profilectl", "--example", "sandbox"]);
     }
     if wanted(Part::Audit) {
         command.args(["--bins", "--example", "audit"]);
