@@ -1,7 +1,8 @@
 //! What a container may do beside what it does: the comparison of a filter with what was seen.
 //!
 //! Pure. A filter is a diagram, so whether a call is allowed is not a guess. Of a call that the
-//! filter judges by arguments it depends on whether their values were recorded what can be said. Must not decide what a profile holds.
+//! filter judges by arguments no more can be said than which of their values were recorded. Must
+//! not decide what a profile holds.
 
 pub mod active;
 mod asked_for;
