@@ -130,7 +130,9 @@ fn nothing_that_is_asked_stops_or_interrupts_a_container() {
         assert!(fine.contains(&seen.as_str()), "{seen}");
     }
 
-    // A tracer is felt, so this would have been seen.
-    assert_eq!(attached::filters(pid).len(), 1);
-    assert!(waits_later(&container) > 0, "a stop was not felt");
+    // A tracer is felt, so this would have been seen; not each time, for between two waits there is nothing to interrupt.
+    eventually("a stop is felt", Duration::from_secs(30), || {
+        assert_eq!(attached::filters(pid).len(), 1);
+        (waits_later(&container) > 0).then_some(())
+    });
 }
