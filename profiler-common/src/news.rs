@@ -55,7 +55,7 @@ pub struct CallNews {
     pub tid: u32,
     /// Which entry from outside the caller descends from: 1 is the first, 0 unknown.
     pub session: u32,
-    /// How often it was refused by then; 0 unless refused.
+    /// How often it was refused by then. Of [`ARGUMENTS`] 1 where no more values are kept. Else 0.
     pub count: u32,
     /// The execution the caller descends from, 0 when it is older than the recording.
     pub exec_id: u64,

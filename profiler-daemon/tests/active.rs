@@ -150,8 +150,8 @@ fn of_containers_older_than_the_daemon_the_bundle_tells_what_ptrace_reads() {
                 "rules_joined",
             ],
             // Of personality and clone all 64 bits are compared.
-            (_, "crun") => &["rules_joined"],
-            _ => &["rules_joined", "enosys_bound"],
+            (_, "crun") => &["dropped_bits"],
+            _ => &["dropped_bits", "enosys_bound"],
         };
         assert_eq!(codes, expected, "{what}: {told:#?}");
         if wanted == Source::None {

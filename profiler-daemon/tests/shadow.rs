@@ -451,3 +451,53 @@ fn a_shadow_is_put_read_replaced_and_taken_away_over_the_socket() {
         200
     );
 }
+
+#[test]
+fn values_of_arguments_decide_where_they_are_recorded() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let daemon = Daemon::start_with(&testbed, &["--args"]);
+    let file = candidate(&daemon);
+    // socket of a family that the candidate allows; of the one that it refuses once a byte comes.
+    let program = bare_probe(
+        "sys(41, 2, 1, 0); char c;
+         while (sys(0, 0, (long)&c, 1) == 1) { sys(41, 1, 1, 0); sys(41, 40, 1, 0); }
+         return 9;",
+        &[],
+    );
+    let volume = at_probe(&program);
+    let container = Container::run(
+        &testbed,
+        &["--interactive", &volume, "pb-busybox", "/probe"],
+    );
+    named(&daemon, &container);
+    let words = ["audit", &container.name, "--watch", "--candidate"];
+    let audit = Followed::start(
+        &daemon,
+        &[&words[..], &[&file.display().to_string()]].concat(),
+    );
+    let attached = audit.once("attached", |event| event["event"] == "shadow");
+    assert_eq!(attached["calls"], 0, "AF_INET is not what it refuses");
+    let attach = testbed
+        .command()
+        .args(["attach", "--sig-proxy=false", &container.name])
+        .stdin(std::process::Stdio::piped())
+        .spawn();
+    let mut attach = attach.expect("docker attach");
+    std::io::Write::write_all(attach.stdin.as_mut().expect("a pipe"), b"x").expect("written");
+    let told = audit.once("socket", hits(&container, "socket"));
+    assert_eq!(
+        (&told["certain"], &told["answer"]),
+        (&json!(true), &json!("errno 97"))
+    );
+    assert_eq!(told["with"], json!({"places": [0, 1], "seen": [[40, 1]]}));
+    drop(attach.kill());
+    drop(attach.wait());
+    let all = audit.those(hits(&container, "socket"));
+    assert_eq!(
+        all.len(),
+        1,
+        "of the families that it allows nothing is told: {all:?}"
+    );
+}

@@ -74,18 +74,14 @@ unsafe fn keep(state: *const TaskState, position: u32, key: *const ArgumentKey) 
     }
     if (*room).taken >= VALUES_LIMIT {
         (*room).any = 1;
+        tell(state, position, key, true);
         return;
     }
     const EEXIST: i32 = -17;
     match ARGUMENTS.insert(&*key, &0, u64::from(BPF_NOEXIST)) {
         Ok(()) => {
             atomic::next(&raw mut (*room).taken);
-            let said = emit::Said {
-                what: news::ARGUMENTS,
-                values: (*key).values,
-                ..emit::OBSERVED
-            };
-            emit::call(state, position, said);
+            tell(state, position, key, false);
         }
         Err(EEXIST) => {}
         Err(_) => {
@@ -93,4 +89,16 @@ unsafe fn keep(state: *const TaskState, position: u32, key: *const ArgumentKey) 
             emit::lost(loss::NO_ARGUMENT_ROOM);
         }
     }
+}
+
+/// News of values; `last` where no more are kept.
+#[inline(always)]
+unsafe fn tell(state: *const TaskState, position: u32, key: *const ArgumentKey, last: bool) {
+    let said = emit::Said {
+        what: news::ARGUMENTS,
+        count: last as u32,
+        values: (*key).values,
+        ..emit::OBSERVED
+    };
+    emit::call(state, position, said);
 }

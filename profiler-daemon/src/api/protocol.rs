@@ -245,8 +245,12 @@ pub enum Event {
         call: String,
         /// What its caller would get: `errno 1`, `kill process`.
         answer: String,
-        /// Whatever its arguments. If not, only some such calls would be refused.
+        /// Every such call, or every one with the values in `with`. If not, only some of them.
         certain: bool,
+        /// The values of its arguments that were seen and decide; none where they do not, or are
+        /// not recorded.
+        #[serde(default)]
+        with: Option<Values>,
         /// Made before the candidate was attached.
         earlier: bool,
         /// Who made it, when; none if the news of it was lost.

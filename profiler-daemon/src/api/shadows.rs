@@ -163,6 +163,7 @@ fn so_far(state: &ShadowState) -> Vec<Event> {
             call: call.name.clone(),
             answer: call.answer.clone(),
             certain: call.certain,
+            with: None,
             earlier: call.earlier,
             seen: call.first.clone(),
         })

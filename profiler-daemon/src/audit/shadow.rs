@@ -1,16 +1,17 @@
 //! A candidate that stays attached: what it would answer to each call, decided once for all calls.
 //!
-//! Pure. A call is seen by its ABI and number only, so of a call that the candidate judges by its
-//! arguments no more is foretold than that it may be refused. Must not know where calls are seen,
-//! nor who is told.
+//! Pure. Of a call that the candidate judges by its arguments no more is foretold than that it may be
+//! refused, unless their values were recorded. Must not know where calls are seen, nor who is told.
 
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
+use super::fate::{Fate, fate, fate_of_all};
 use crate::{
     profile::{
         abi::Abi,
+        arguments::Values,
         call::{Call, CallSet},
     },
     seccomp::{
@@ -34,15 +35,26 @@ pub struct Forecast {
 }
 
 /// What a candidate would refuse.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shadow {
     refused: BTreeMap<Call, Forecast>,
+    /// What decides calls by their arguments.
+    diagrams: Diagrams,
+    candidate: Node,
+}
+
+impl std::fmt::Debug for Shadow {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The diagrams would fill pages, and say the same.
+        out.debug_struct("Shadow")
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shadow {
     /// The shadow of a filter's meaning.
     #[must_use]
-    pub fn of(diagrams: &Diagrams, candidate: Node) -> Self {
+    pub fn of(diagrams: Diagrams, candidate: Node) -> Self {
         let mut refused = BTreeMap::new();
         // Most numbers lead to one of a few nodes.
         let mut known: BTreeMap<Node, Option<Forecast>> = BTreeMap::new();
@@ -56,13 +68,17 @@ impl Shadow {
                 let node = diagrams.select_call(candidate, arch, seen);
                 let forecast = *known
                     .entry(node)
-                    .or_insert_with(|| forecast(diagrams, node));
+                    .or_insert_with(|| forecast(&diagrams, node));
                 if let Some(forecast) = forecast {
                     refused.insert(Call::new(abi, number), forecast);
                 }
             }
         }
-        Self { refused }
+        Self {
+            refused,
+            diagrams,
+            candidate,
+        }
     }
 
     /// The shadow of programs that are in force together.
@@ -76,16 +92,50 @@ impl Shadow {
             let one = symbolic::diagram(&mut diagrams, program)?;
             whole = diagrams.stack(one, whole)?;
         }
-        Ok(Self::of(&diagrams, whole))
+        Ok(Self::of(diagrams, whole))
     }
 
     /// What a call would get; none if it would be let through.
-    ///
-    /// Whoever knows the arguments of a call asks here first: only a forecast that is not certain
-    /// leaves them anything to decide.
     #[must_use]
     pub fn forecast(&self, call: Call) -> Option<Forecast> {
         self.refused.get(&call).copied()
+    }
+
+    /// What a call would get with these values of its arguments.
+    #[must_use]
+    pub fn forecast_with(&self, call: Call, places: &[u8], values: &[u64]) -> Option<Forecast> {
+        let forecast = self.forecast(call)?;
+        if forecast.certain {
+            return Some(forecast);
+        }
+        Self::decided(
+            forecast,
+            fate(&self.diagrams, self.candidate, call, places, values),
+        )
+    }
+
+    /// What a call would get that was made with these values, if they are known.
+    #[must_use]
+    pub fn forecast_of(&self, call: Call, values: Option<&Values>) -> Option<Forecast> {
+        let forecast = self.forecast(call)?;
+        match values {
+            Some(values) if !forecast.certain => {
+                let (fate, _) = fate_of_all(&self.diagrams, self.candidate, call, values);
+                Self::decided(forecast, fate)
+            }
+            _ => Some(forecast),
+        }
+    }
+
+    const fn decided(forecast: Forecast, fate: Fate) -> Option<Forecast> {
+        match fate {
+            Fate::Through => None,
+            Fate::Open => Some(forecast),
+            Fate::Refused(answer) => Some(Forecast {
+                answer,
+                certain: true,
+            }),
+        }
     }
 
     /// Of some calls those that would always be refused.

@@ -4,6 +4,7 @@ use super::{Forecast, NUMBERS, Shadow};
 use crate::{
     profile::{
         abi::Abi,
+        arguments::Values,
         call::{Call, CallSet},
         table,
     },
@@ -93,7 +94,8 @@ fn of_several_filters_the_strictest_counts_and_none_refuses_nothing() {
     );
     let kernel_own = call(Abi::X86_64, "uretprobe");
     assert_eq!(shadow.forecast(kernel_own), None, "no filter is asked");
-    assert_eq!(Shadow::of_programs(&[]).unwrap(), Shadow::default());
+    let none = Shadow::of_programs(&[]).unwrap();
+    assert_eq!(none.forecast(call(Abi::X86_64, "chmod")), None);
 }
 
 #[test]
@@ -104,4 +106,24 @@ fn numbers_without_a_name_are_decided_too() {
         let last = Call::new(abi, NUMBERS - 1);
         assert_eq!(shadow.forecast(last).unwrap().answer, Action::Trap(0));
     }
+}
+
+#[test]
+fn values_of_arguments_decide_where_they_are_known() {
+    let shadow = Shadow::of_programs(&[chmod_and_some_sockets()]).unwrap();
+    let socket = call(Abi::X86_64, "socket");
+    let with = |family| shadow.forecast_with(socket, &[0, 1], &[family, 1]);
+    assert_eq!(with(2), None);
+    for (family, answer) in [(16, Action::Errno(97)), (40, Action::KillProcess)] {
+        let certain = true;
+        assert_eq!(with(family), Some(Forecast { answer, certain }));
+    }
+    let known = |families: &[u64]| Values {
+        places: vec![0],
+        seen: Some(families.iter().map(|family| vec![*family]).collect()),
+    };
+    assert_eq!(shadow.forecast_of(socket, Some(&known(&[1, 2]))), None);
+    let some = shadow.forecast_of(socket, Some(&known(&[2, 16]))).unwrap();
+    assert_eq!((some.answer, some.certain), (Action::Errno(97), true));
+    assert!(!shadow.forecast_of(socket, None).unwrap().certain);
 }

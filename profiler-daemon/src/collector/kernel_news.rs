@@ -4,6 +4,7 @@ use super::{Collector, Owner, container::Container, observed::part, ports::Place
 use crate::{
     api::protocol::Event,
     profile::{
+        arguments::Values,
         observation::{Observation, Sighting},
         table,
     },
@@ -32,8 +33,7 @@ impl Collector {
                     self.owner(cgroup);
                 }
                 News::Gone { cgroup, .. } => self.on_gone(cgroup),
-                // Read from the kernel's maps when somebody asks.
-                News::Arguments { .. } => {}
+                News::Arguments { .. } => self.on_arguments(news),
                 News::Filter { cgroup, hash, .. } => self.on_filter(cgroup, hash),
             }
         }
@@ -96,10 +96,7 @@ impl Collector {
         let Owner::Container(id) = self.owner(cgroup) else {
             return;
         };
-        let exe = match self.executables.get(exec_id) {
-            Some(path) => Some(path.to_owned()),
-            None => self.places.executable(pid),
-        };
+        let exe = self.executable(exec_id, pid);
         let Some(container) = self.containers.get_mut(&id) else {
             return;
         };
@@ -132,7 +129,59 @@ impl Collector {
             });
         }
         if refused.is_none() {
-            self.foresee(&id, call, &sighting);
+            self.foresee(&id, call, &sighting, None);
+        }
+    }
+
+    /// The executable that a process runs.
+    fn executable(&self, exec_id: u64, pid: u32) -> Option<String> {
+        match self.executables.get(exec_id) {
+            Some(path) => Some(path.to_owned()),
+            None => self.places.executable(pid),
+        }
+    }
+
+    /// A call had new values of its arguments. The sets of them are read from the kernel's maps when
+    /// somebody asks; only who foresees what a candidate would refuse needs the news.
+    fn on_arguments(&mut self, news: News) {
+        let News::Arguments {
+            at_ms,
+            cgroup,
+            call,
+            values,
+            last,
+            pid,
+            session,
+            exec_id,
+            comm,
+        } = news
+        else {
+            return;
+        };
+        if !self.shadows.any() {
+            return;
+        }
+        let Owner::Container(id) = self.owner(cgroup) else {
+            return;
+        };
+        let sighting = Sighting {
+            at_ms,
+            exe: self.executable(exec_id, pid),
+            comm,
+            pid,
+            session,
+        };
+        let places = self.source.recorded_places(call);
+        let combination: Vec<u64> = values.into_iter().take(places.len()).collect();
+        let mut with = Values {
+            places,
+            seen: Some([combination].into()),
+        };
+        self.foresee(&id, call, &sighting, Some(&with));
+        if last {
+            // Of further values no news comes: it may be any.
+            with.seen = None;
+            self.foresee(&id, call, &sighting, Some(&with));
         }
     }
 

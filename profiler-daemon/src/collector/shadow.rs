@@ -55,6 +55,16 @@ pub(super) struct Foreseen {
 }
 
 impl Foreseen {
+    /// Its arguments were seen: it is known for sure, or to be answered more strictly.
+    pub(super) fn sharpen(&mut self, forecast: Forecast) {
+        let surer = forecast.certain && !self.forecast.certain;
+        let stricter =
+            forecast.certain == self.forecast.certain && forecast.answer < self.forecast.answer;
+        if surer || stricter {
+            self.forecast = forecast;
+        }
+    }
+
     /// One made before there was anybody to tell, or whose news nobody brought.
     pub(super) fn made_already(forecast: Forecast, earlier: bool, first: Option<Sighting>) -> Self {
         Self {
@@ -79,6 +89,12 @@ impl Foreseen {
         self.told_ms = Some(now_ms);
         self.reports += 1;
         true
+    }
+
+    /// It was made with values that decide, and is told.
+    pub(super) fn told(&mut self, now_ms: u64) {
+        self.told_ms = Some(now_ms);
+        self.reports += 1;
     }
 
     fn due(&mut self, now_ms: u64) -> bool {

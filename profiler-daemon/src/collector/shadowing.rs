@@ -18,7 +18,9 @@ use crate::{
         ErrorBody, Event,
         shadows::{Origin, ShadowState, ShadowedCall, ShadowedContainer},
     },
+    audit::shadow::Forecast,
     profile::{
+        arguments::Values,
         call::{Call, CallSet},
         identity::Identity,
         observation::Sighting,
@@ -198,7 +200,8 @@ impl Collector {
         let now = self.places.now_ms();
         let mut calls = BTreeMap::new();
         for call in &seen.observed {
-            let Some(forecast) = one.shadow.forecast(*call) else {
+            let known = seen.arguments.of(*call);
+            let Some(forecast) = one.shadow.forecast_of(*call, known) else {
                 continue;
             };
             let first = seen.sightings.get(call).cloned();
@@ -210,10 +213,14 @@ impl Collector {
                     identity,
                     shadow: name,
                     profile: &profile,
+                    values: None,
                 };
-                let _ = self
-                    .events
-                    .send(telling.of(*call, &foreseen, foreseen.first.clone()));
+                let _ = self.events.send(telling.of(
+                    *call,
+                    &foreseen,
+                    forecast,
+                    foreseen.first.clone(),
+                ));
             }
             calls.insert(*call, foreseen);
         }
@@ -238,17 +245,29 @@ impl Collector {
         self.ask_again(id, &again);
     }
 
-    /// A call was made, for the first time or told of again.
-    pub(super) fn foresee(&mut self, id: &str, call: Call, sighting: &Sighting) {
+    /// A call was made, for the first time or told of again; or with `values` of its arguments that
+    /// it had not had.
+    pub(super) fn foresee(
+        &mut self,
+        id: &str,
+        call: Call,
+        sighting: &Sighting,
+        values: Option<&Values>,
+    ) {
         let now = self.places.now_ms();
         let Some(identity) = self.containers.get(id).map(|known| &known.identity) else {
             return;
         };
+        // The news of its values follows, and decides.
+        let follows = values.is_none() && !self.source.recorded_places(call).is_empty();
         for (name, one) in &mut self.shadows.attached {
-            let Some(forecast) = one.shadow.forecast(call) else {
-                continue;
-            };
-            let Some(calls) = one.containers.get_mut(id) else {
+            let forecast = one.shadow.forecast(call).and_then(|usual| match values {
+                // Told already, when the call was.
+                Some(_) if usual.certain => None,
+                Some(_) => one.shadow.forecast_of(call, values),
+                None => Some(usual).filter(|usual| usual.certain || !follows),
+            });
+            let (Some(forecast), Some(calls)) = (forecast, one.containers.get_mut(id)) else {
                 continue;
             };
             let mut new = false;
@@ -256,7 +275,10 @@ impl Collector {
                 new = true;
                 Foreseen::made_already(forecast, false, Some(sighting.clone()))
             });
-            if !foreseen.made(now) {
+            foreseen.sharpen(forecast);
+            if values.is_some() {
+                foreseen.told(now);
+            } else if !foreseen.made(now) {
                 continue;
             }
             if new {
@@ -277,10 +299,11 @@ impl Collector {
                 identity,
                 shadow: name,
                 profile: &one.profile,
+                values,
             };
             let _ = self
                 .events
-                .send(telling.of(call, foreseen, Some(sighting.clone())));
+                .send(telling.of(call, foreseen, forecast, Some(sighting.clone())));
         }
     }
 
@@ -349,10 +372,18 @@ struct Telling<'a> {
     identity: &'a Identity,
     shadow: &'a str,
     profile: &'a str,
+    /// The values that decided, where they did.
+    values: Option<&'a Values>,
 }
 
 impl Telling<'_> {
-    fn of(&self, call: Call, foreseen: &Foreseen, seen: Option<Sighting>) -> Event {
+    fn of(
+        &self,
+        call: Call,
+        foreseen: &Foreseen,
+        forecast: Forecast,
+        seen: Option<Sighting>,
+    ) -> Event {
         Event::WouldRefuse {
             at_ms: self.at_ms,
             id: self.identity.id.clone(),
@@ -361,8 +392,9 @@ impl Telling<'_> {
             profile: self.profile.to_owned(),
             abi: call.abi.name().into(),
             call: table::display_name(call),
-            answer: foreseen.forecast.answer.to_string(),
-            certain: foreseen.forecast.certain,
+            answer: forecast.answer.to_string(),
+            certain: forecast.certain,
+            with: self.values.cloned(),
             earlier: foreseen.earlier && seen.as_ref() == foreseen.first.as_ref(),
             seen,
         }

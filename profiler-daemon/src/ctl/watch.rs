@@ -15,7 +15,8 @@ use crate::{
         client::{Client, News, Watch},
         protocol::Event,
     },
-    profile::observation::RefusedWith,
+    profile::{arguments::Values, observation::RefusedWith},
+    seccomp::summary::number,
 };
 
 pub(super) async fn run(
@@ -125,6 +126,7 @@ pub(super) fn line(event: &Event, terminal: Terminal) -> String {
             call,
             answer,
             certain,
+            with,
             seen,
             ..
         } => {
@@ -134,7 +136,10 @@ pub(super) fn line(event: &Event, terminal: Terminal) -> String {
                 "{}  {:<20}  {:<20}  {}\n",
                 time_of_day(seen.as_ref().map_or(*at_ms, |seen| seen.at_ms)),
                 elided(name, 20),
-                elided(&wording::qualified(abi, call), 20),
+                elided(
+                    &with_values(&wording::qualified(abi, call), with.as_ref()),
+                    20
+                ),
                 terminal.tint(tone, &outcome)
             )
         }
@@ -202,5 +207,20 @@ pub(super) fn foretold(answer: &str, certain: bool) -> String {
         _ if answer.starts_with("kill") => format!("{verb} kill it"),
         _ if answer.starts_with("trap") => format!("{verb} send SIGSYS"),
         _ => format!("{verb} refuse: {answer}"),
+    }
+}
+
+/// `socket(40, 1)`, where one combination of values decided.
+fn with_values(name: &str, values: Option<&Values>) -> String {
+    let mut seen = values
+        .and_then(|values| values.seen.as_ref())
+        .into_iter()
+        .flatten();
+    match (seen.next(), seen.next()) {
+        (Some(one), None) => {
+            let words: Vec<String> = one.iter().map(|value| number(*value)).collect();
+            format!("{name}({})", words.join(", "))
+        }
+        _ => name.to_owned(),
     }
 }

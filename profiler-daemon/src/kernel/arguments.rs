@@ -160,6 +160,11 @@ impl ArgumentMaps {
         Ok(())
     }
 
+    /// Indices of the arguments of a call that are recorded.
+    pub(super) fn places(&self, call: Call) -> Vec<u8> {
+        self.known.get(&call).map(places).unwrap_or_default()
+    }
+
     /// Adds the values of every call whose values are all known.
     pub(super) fn tell(
         &mut self,

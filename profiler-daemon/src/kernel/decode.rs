@@ -33,6 +33,7 @@ pub(super) fn decode(bytes: &[u8], boot: BootTime) -> Option<News> {
                         cgroup,
                         call: Call::new(Abi::from_index(record.abi)?, record.nr),
                         values: record.values,
+                        last: record.count != 0,
                         pid: record.tgid,
                         session: record.session,
                         exec_id: record.exec_id,

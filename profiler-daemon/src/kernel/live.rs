@@ -360,6 +360,14 @@ impl Source for Kernel {
         self.arguments.add(recorded).map_err(unwritable)
     }
 
+    fn recorded_places(&self, call: Call) -> Vec<u8> {
+        if self.facts.arguments {
+            self.arguments.places(call)
+        } else {
+            Vec::new()
+        }
+    }
+
     fn losses(&mut self) -> Result<Vec<LossCount>, SourceError> {
         let mut losses = Vec::with_capacity(CAUSES.len() + 1);
         for (index, (cause, loses_calls, meaning)) in CAUSES.into_iter().enumerate() {

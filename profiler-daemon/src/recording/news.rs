@@ -41,6 +41,9 @@ pub enum News {
         call: Call,
         /// The values, in the order of the recorded arguments; 0 beyond their number.
         values: [u64; 3],
+        /// There were too many, and of others no news comes.
+        #[serde(default)]
+        last: bool,
         /// The process.
         pid: u32,
         /// Which entry from outside, 0 unknown.

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::profile::{arguments::Recorded, call::CallSet};
+use crate::profile::{
+    arguments::{Recorded, deciding},
+    call::{Call, CallSet},
+};
 
 use super::{
     news::News,
@@ -66,7 +69,8 @@ impl Replay {
             counting,
             arguments: snapshots
                 .values()
-                .any(|snapshot| !snapshot.observation.arguments.is_empty()),
+                .any(|snapshot| !snapshot.observation.arguments.is_empty())
+                || news.iter().any(|one| matches!(one, News::Arguments { .. })),
             limit: u64::MAX,
             since_ms: firsts.min().unwrap_or(0),
             shortcomings: vec!["nothing is recorded: this is a replay of a file".into()],
@@ -99,6 +103,14 @@ impl Source for Replay {
 
     fn record_arguments(&mut self, _recorded: &Recorded) -> Result<(), SourceError> {
         Ok(())
+    }
+
+    fn recorded_places(&self, call: Call) -> Vec<u8> {
+        if self.facts.arguments {
+            deciding(call).to_vec()
+        } else {
+            Vec::new()
+        }
     }
 
     fn losses(&mut self) -> Result<Vec<LossCount>, SourceError> {

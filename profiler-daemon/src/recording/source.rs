@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::profile::{
     arguments::Recorded,
-    call::CallSet,
+    call::{Call, CallSet},
     observation::{Observation, Refusal},
 };
 
@@ -113,6 +113,8 @@ pub trait Source: Send {
     /// # Errors
     /// The map cannot be written.
     fn record_arguments(&mut self, recorded: &Recorded) -> Result<(), SourceError>;
+    /// Indices of the arguments of a call that are recorded; empty if none are.
+    fn recorded_places(&self, call: Call) -> Vec<u8>;
     /// What was lost, every cause, zeros too.
     ///
     /// # Errors

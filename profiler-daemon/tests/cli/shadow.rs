@@ -59,6 +59,7 @@ fn would_refuse(fake: &Fake, shadow: &str, call: &str, answer: &str) -> Event {
         call: call.to_owned(),
         answer: answer.to_owned(),
         certain: true,
+        with: None,
         earlier: false,
         seen: Some(Sighting {
             at_ms: fake.now_ms - 3 * 60_000,
