@@ -142,12 +142,12 @@ fn of_containers_older_than_the_daemon_the_bundle_tells_what_ptrace_reads() {
         let expected: &[&str] = match (*title, *runtime) {
             ("unconfined", _) => &[],
             // Debian's 2.5.4 does not know mseal, 2.6.1 does.
-            ("custom", "runc13") => &["duplicate_index", "multiplexed", "rules_joined"],
+            ("custom", "runc13") => &["duplicate_index", "multiplexed", "passed_by_dropped_bits"],
             ("custom", _) => &[
                 "name_too_new",
                 "duplicate_index",
                 "multiplexed",
-                "rules_joined",
+                "passed_by_dropped_bits",
             ],
             // Of personality and clone all 64 bits are compared.
             (_, "crun") => &["dropped_bits"],

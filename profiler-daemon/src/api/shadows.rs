@@ -123,7 +123,7 @@ async fn candidate(body: Body) -> Result<NewShadow, Refusal> {
         name: None,
         target,
         profile,
-        shadow,
+        shadow: Box::new(shadow),
         origin: Origin::Client,
         lease: None,
     })

@@ -114,7 +114,7 @@ pub(super) struct Attachment {
     pub(super) profile: String,
     pub(super) origin: Origin,
     pub(super) attached_ms: u64,
-    pub(super) shadow: Shadow,
+    pub(super) shadow: Box<Shadow>,
     /// It ends once nobody holds the other end.
     pub(super) lease: Option<Weak<()>>,
     /// What it would have refused, by container.

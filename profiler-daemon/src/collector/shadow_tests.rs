@@ -37,7 +37,7 @@ fn holding(foreseen: Foreseen) -> Shadows {
         profile: "p".into(),
         origin: Origin::Client,
         attached_ms: 0,
-        shadow: Shadow::of_programs(&[]).unwrap(),
+        shadow: Box::new(Shadow::of_programs(&[]).unwrap()),
         lease: None,
         containers: [("c".to_owned(), [(CALL, foreseen)].into())].into(),
     };

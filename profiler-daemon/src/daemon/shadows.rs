@@ -86,7 +86,7 @@ fn one(configured: &ConfiguredShadow) -> Result<NewShadow, ShadowError> {
         name: Some(format!("image:{image}")),
         target: format!("image:{image}"),
         profile: profile.display().to_string(),
-        shadow: Shadow::of(diagrams, root),
+        shadow: Box::new(Shadow::of(diagrams, root)),
         origin: Origin::Config,
         lease: None,
     })

@@ -23,7 +23,7 @@ pub struct NewShadow {
     /// What the candidate is called.
     pub profile: String,
     /// What it would refuse.
-    pub shadow: Shadow,
+    pub shadow: Box<Shadow>,
     /// Who asks.
     pub origin: Origin,
     /// It is detached once nobody holds the other end; without one it stays.
