@@ -37,7 +37,7 @@ fn without_engine(words: &[&str]) -> Daemon {
 
 /// The links that are pinned, by program.
 fn links(pins: &Path) -> BTreeSet<String> {
-    let runs = fs::read_dir(pins.join("v1"))
+    let runs = fs::read_dir(pins.join(format!("v{}", profiler_common::ABI_VERSION)))
         .into_iter()
         .flatten()
         .flatten();
