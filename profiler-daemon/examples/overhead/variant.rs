@@ -59,8 +59,8 @@ impl Variant {
             Self::Enter => "enter only",
             Self::EnterAndExit => "enter and exit",
             Self::Counting => "enter and exit, counting",
-            Self::Arguments => "enter and exit, arguments of other calls",
-            Self::ArgumentsOfThis => "enter and exit, arguments of this call",
+            Self::Arguments => "enter and exit, others' arguments",
+            Self::ArgumentsOfThis => "enter and exit, its arguments",
             Self::Classic => "enter and exit, classic tracepoints",
             Self::Strace => "strace -f -c",
         }
