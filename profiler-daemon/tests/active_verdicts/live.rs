@@ -135,7 +135,8 @@ pub(crate) fn calls() -> Vec<Call> {
     [of(Gate::Syscall, SYSCALL), of(Gate::Int80, INT80)].concat()
 }
 
-const PROGRAM: &str = r#"
+const PROGRAM: &str = concat!(
+    r#"
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -148,21 +149,9 @@ const PROGRAM: &str = r#"
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-static long by_syscall(long nr, long a, long b, long c) {
-    register long r10 __asm__("r10") = 0;
-    register long r8 __asm__("r8") = 0;
-    register long r9 __asm__("r9") = 0;
-    long ret;
-    __asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return ret;
-}
-static long by_int80(long nr, long a, long b, long c) {
-    long ret;
-    __asm__ volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(0), "D"(0)
-                     : "r8", "r9", "r10", "r11", "memory");
-    return (int)ret;
-}
+"#,
+    include_str!("../bare/calls.h"),
+    r#"
 static const struct { int int80; unsigned nr; unsigned long a, b, c; } calls[] = { CALLS };
 static int own_filter(void) {
     struct sock_filter filter[] = {
@@ -193,7 +182,7 @@ int main(int count, char **words) {
         pid_t child = fork();
         if (child == 0) {
             alarm(10);
-            long (*call)(long, long, long, long) = calls[n].int80 ? by_int80 : by_syscall;
+            long (*call)(long, long, long, long) = calls[n].int80 ? int80 : sys;
             long got = call(calls[n].nr, calls[n].a, calls[n].b, calls[n].c);
             if (got < 0) *came = got;
             _exit(0);
@@ -208,7 +197,8 @@ int main(int count, char **words) {
     if (strcmp(after, "leave")) for (;;) sleep(1000);
     return 0;
 }
-"#;
+"#
+);
 
 /// The program that makes them, each in a child of its own, and tells what came of each; then it waits to be killed.
 ///

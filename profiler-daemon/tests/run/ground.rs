@@ -173,22 +173,10 @@ impl Ran {
     }
 }
 
-/// Ways to call the kernel without a libc, which would make calls of its own; `said` writes a number.
-const BARE: &str = r#"
-static long sys(long nr, long a, long b, long c) {
-    register long r10 __asm__("r10") = 0;
-    register long r8 __asm__("r8") = 0;
-    register long r9 __asm__("r9") = 0;
-    long ret;
-    __asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return ret;
-}
-static long int80(long nr, long a, long b, long c) {
-    long ret;
-    __asm__ volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(0), "D"(0) : "memory");
-    return (int)ret;
-}
+/// A program that is nothing but calls, up to its body; `said` writes a number.
+const BARE: &str = concat!(
+    include_str!("../bare/calls.h"),
+    r#"
 static void said(long value) {
     char text[24];
     int at = 24;
@@ -201,4 +189,5 @@ static void said(long value) {
 static int probe(void);
 __attribute__((force_align_arg_pointer)) void _start(void) { sys(231, probe(), 0, 0); for (;;) ; }
 static int probe(void) {
-"#;
+"#
+);

@@ -153,31 +153,20 @@ pub(crate) fn read_json(file: &Path) -> Value {
     serde_json::from_slice(&bytes).expect("it is JSON")
 }
 
-/// Ways to call the kernel without a libc, which would make calls of its own.
-const BARE: &str = r#"
+/// A program that is nothing but calls, up to its body.
+const BARE: &str = concat!(
+    include_str!("../bare/calls.h"),
+    r#"
 #ifdef __x86_64__
-static long sys(long nr, long a, long b, long c) {
-    register long r10 __asm__("r10") = 0;
-    register long r8 __asm__("r8") = 0;
-    register long r9 __asm__("r9") = 0;
-    long ret;
-    __asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return ret;
-}
 #define LEAVE(status) sys(231, status, 0, 0)
 #else
 #define LEAVE(status) int80(252, status, 0, 0)
 #endif
-static long int80(long nr, long a, long b, long c) {
-    long ret;
-    __asm__ volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(0), "D"(0) : "memory");
-    return ret;
-}
 static int probe(void);
 __attribute__((force_align_arg_pointer)) void _start(void) { LEAVE(probe()); for (;;) ; }
 static int probe(void) {
-"#;
+"#
+);
 
 /// Compiles the body of a function that returns the exit status, around `sys` and `int80`.
 pub(crate) fn bare_probe(body: &str, flags: &[&str]) -> PathBuf {
