@@ -26,6 +26,7 @@ pub use crate::profile::reason::Reason;
 use crate::profile::{
     arguments::Values,
     completeness::Completeness,
+    compose::Composed,
     identity::Identity,
     observation::{Refusal, RefusedWith, Sighting, Tally},
 };
@@ -191,6 +192,29 @@ pub struct Export {
     pub narrowed: u64,
     /// Names of the containers that went into it.
     pub containers: Vec<String>,
+}
+
+impl Export {
+    /// A composed profile, with what it looks like written down.
+    #[must_use]
+    pub fn of(
+        composed: &Composed,
+        profile: serde_json::Value,
+        completeness: Completeness,
+        containers: Vec<String>,
+    ) -> Self {
+        let counts = composed.counts;
+        Self {
+            profile,
+            completeness,
+            allowed: counts.allowed,
+            observed: counts.observed,
+            baseline: counts.baseline,
+            refused_left_out: counts.refused_left_out,
+            narrowed: counts.narrowed,
+            containers,
+        }
+    }
 }
 
 /// `GET /v1/watch`

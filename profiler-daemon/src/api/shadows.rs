@@ -28,13 +28,14 @@ use crate::{
         Command,
         shadows::{Attached, NewShadow, ShadowCommand},
     },
-    seccomp::filter::program::{Instruction, Program},
+    seccomp::filter::{
+        program::Program,
+        words::{MOST_TOGETHER, Words, program},
+    },
 };
 
 /// Bytes of a request's body: some thirty programs of the greatest length.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
-/// Instructions of all programs together: what the kernel lets one task have.
-const MOST_INSTRUCTIONS: usize = 32_768;
 
 pub(super) async fn list(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
     let ask = |reply| Command::Shadow(ShadowCommand::List { reply });
@@ -114,7 +115,7 @@ async fn candidate(body: Body) -> Result<NewShadow, Refusal> {
         programs,
     } = serde_json::from_slice(&bytes)
         .map_err(|error| Refusal::bad_request(format!("the body cannot be read: {error}")))?;
-    let deciding = tokio::task::spawn_blocking(move || decided(programs));
+    let deciding = tokio::task::spawn_blocking(move || decided(&programs));
     let shadow = deciding
         .await
         .map_err(|_| Refusal::internal("the candidate could not be decided; this is a defect"))?
@@ -129,22 +130,16 @@ async fn candidate(body: Body) -> Result<NewShadow, Refusal> {
     })
 }
 
-fn decided(programs: Vec<Vec<(u16, u8, u8, u32)>>) -> Result<Shadow, String> {
-    if programs.iter().map(Vec::len).sum::<usize>() > MOST_INSTRUCTIONS {
+fn decided(programs: &[Vec<Words>]) -> Result<Shadow, String> {
+    if programs.iter().map(Vec::len).sum::<usize>() > MOST_TOGETHER {
         return Err(format!(
-            "the programs have more than {MOST_INSTRUCTIONS} instructions, more than the kernel takes"
+            "the programs have more than {MOST_TOGETHER} instructions, more than the kernel takes"
         ));
     }
-    let programs: Vec<Program> = programs
-        .into_iter()
-        .enumerate()
-        .map(|(place, program)| {
-            let instructions = program
-                .into_iter()
-                .map(|(code, jt, jf, k)| Instruction { code, jt, jf, k })
-                .collect();
-            Program::new(instructions)
-                .map_err(|error| format!("program {} is no filter: {error}", place + 1))
+    let programs: Vec<Program> = (1..)
+        .zip(programs)
+        .map(|(place, words)| {
+            program(words).map_err(|error| format!("program {place} is no filter: {error}"))
         })
         .collect::<Result<_, _>>()?;
     Shadow::of_programs(&programs).map_err(|error| error.to_string())

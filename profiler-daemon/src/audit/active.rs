@@ -17,18 +17,15 @@ use crate::{
     profile::{asked::Asked, call::Call, identity::Runtime, observation::Observation, table},
     seccomp::{
         action::Action,
-        diagram::{Diagrams, Node},
+        diagram::Diagrams,
         filter::{
             compile::compile,
             program::{Instruction, Program},
-            symbolic,
+            words::{Words, program},
         },
         meaning::as_runc,
     },
 };
-
-/// An instruction as it travels: `[code, jt, jf, k]`.
-pub type Words = (u16, u8, u8, u32);
 
 /// How the filter in force is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,10 +282,7 @@ fn layer(
         } else {
             installer(&evidence.observation)
         },
-        instructions: instructions.map(|list| {
-            let words = |one: &Instruction| (one.code, one.jt, one.jf, one.k);
-            list.iter().map(words).collect()
-        }),
+        instructions: instructions.map(|list| list.iter().copied().map(Words::from).collect()),
     }
 }
 
@@ -328,30 +322,10 @@ impl Active {
                     .instructions
                     .as_ref()
                     .ok_or_else(|| ActiveError::Unknown(self.told.clone()))?;
-                let list = words
-                    .iter()
-                    .map(|&(code, jt, jf, k)| Instruction { code, jt, jf, k })
-                    .collect();
-                Program::new(list).map_err(|error| ActiveError::Unreadable(error.to_string()))
+                program(words).map_err(|error| ActiveError::Unreadable(error.to_string()))
             })
             .collect()
     }
-}
-
-/// The meaning of programs in force together, the newest first.
-///
-/// # Errors
-/// They are too intricate to be decided exactly.
-pub fn stacked(
-    diagrams: &mut Diagrams,
-    programs: &[Program],
-) -> Result<Node, crate::seccomp::diagram::TooLarge> {
-    let mut whole = diagrams.answer(Action::Allow);
-    for program in programs.iter().rev() {
-        let one = symbolic::diagram(diagrams, program)?;
-        whole = diagrams.stack(one, whole)?;
-    }
-    Ok(whole)
 }
 
 #[cfg(test)]

@@ -3,12 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    active::{Words, stacked},
-    asked_for::circumstances,
-    evidence::Evidence,
-    loader::loader,
-};
+use super::{asked_for::circumstances, evidence::Evidence, loader::loader};
 use crate::seccomp::{
     diagram::{Diagrams, Node},
     dialects::{
@@ -16,14 +11,14 @@ use crate::seccomp::{
         docker::resolve::{Resolved, resolve},
         read, recognise,
     },
-    filter::program::{Instruction, Program},
+    filter::{
+        symbolic::stacked,
+        words::{MOST_TOGETHER, Words, program},
+    },
     finding::Level,
     meaning::{self, Meaning},
     policy::Policy,
 };
-
-/// Instructions of all programs together: what the kernel lets one task have.
-const MOST_INSTRUCTIONS: usize = 32_768;
 
 /// A candidate, as it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,19 +59,15 @@ impl Candidate {
             (Some(Value::String(text)), None) => self.document(diagrams, evidence, text),
             (Some(value), None) => self.document(diagrams, evidence, &value.to_string()),
             (None, Some(list)) => {
-                if list.iter().map(Vec::len).sum::<usize>() > MOST_INSTRUCTIONS {
+                if list.iter().map(Vec::len).sum::<usize>() > MOST_TOGETHER {
                     return Err(format!(
-                        "programs: the kernel lets no task have more than {MOST_INSTRUCTIONS} \
+                        "programs: the kernel lets no task have more than {MOST_TOGETHER} \
                          instructions"
                     ));
                 }
                 let mut programs = Vec::new();
                 for (place, words) in list.iter().enumerate() {
-                    let instructions = words
-                        .iter()
-                        .map(|&(code, jt, jf, k)| Instruction { code, jt, jf, k })
-                        .collect();
-                    let program = Program::new(instructions)
+                    let program = program(words)
                         .map_err(|error| format!("programs[{place}] is no filter: {error}"))?;
                     programs.push(program);
                 }

@@ -24,8 +24,7 @@ pub enum Fate {
 }
 
 /// What a filter does with a call with these values of the arguments at `places`.
-#[must_use]
-pub fn fate(diagrams: &Diagrams, filter: Node, call: Call, places: &[u8], values: &[u64]) -> Fate {
+fn fate(diagrams: &Diagrams, filter: Node, call: Call, places: &[u8], values: &[u64]) -> Fate {
     let arch = Arch::from(call.abi);
     let node = diagrams.select_call(filter, arch, arch.seen_by_filters(call.nr));
     let mut known = Vec::new();

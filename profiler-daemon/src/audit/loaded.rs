@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    active::{Active, Source, stacked},
+    active::{Active, Source},
     asked_for::{AskedFor, Rules, asked_for},
     dropped_bits::alike_without,
     evidence::Evidence,
@@ -17,6 +17,7 @@ use crate::seccomp::{
     arch::Arch,
     diagram::{Diagrams, Node, TooLarge},
     difference::{Difference, Direction, differences},
+    filter::symbolic::stacked,
     meaning::{Host, MeaningError, Runtime, as_runc, exact},
     policy::Policy,
 };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Comparison, Conditional, Prospect,
-    active::{Active, Installer, Source, active, stacked},
+    active::{Active, Installer, Source, active},
     candidate::Candidate,
     compare,
     evidence::Evidence,
@@ -27,7 +27,10 @@ use crate::{
         observation::{Observation, Refusal},
         table,
     },
-    seccomp::diagram::{Diagrams, TooLarge},
+    seccomp::{
+        diagram::{Diagrams, TooLarge},
+        filter::symbolic::stacked,
+    },
 };
 
 /// `GET` and `POST …/audit`

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::fate::{Fate, fate, fate_of_all};
+use super::fate::{Fate, fate_of_all};
 use crate::{
     profile::{
         abi::Abi,
@@ -18,7 +18,7 @@ use crate::{
         action::Action,
         arch::Arch,
         diagram::{Diagrams, Node, TooLarge},
-        filter::{evaluate::passes_every_filter, program::Program, symbolic},
+        filter::{evaluate::passes_every_filter, program::Program, symbolic::stacked},
     },
 };
 
@@ -81,17 +81,13 @@ impl Shadow {
         }
     }
 
-    /// The shadow of programs that are in force together.
+    /// The shadow of programs that are in force together, the newest first.
     ///
     /// # Errors
     /// They are too intricate to be decided exactly.
     pub fn of_programs(programs: &[Program]) -> Result<Self, TooLarge> {
         let mut diagrams = Diagrams::new();
-        let mut whole = diagrams.answer(Action::Allow);
-        for program in programs {
-            let one = symbolic::diagram(&mut diagrams, program)?;
-            whole = diagrams.stack(one, whole)?;
-        }
+        let whole = stacked(&mut diagrams, programs)?;
         Ok(Self::of(diagrams, whole))
     }
 
@@ -101,37 +97,17 @@ impl Shadow {
         self.refused.get(&call).copied()
     }
 
-    /// What a call would get with these values of its arguments.
-    #[must_use]
-    pub fn forecast_with(&self, call: Call, places: &[u8], values: &[u64]) -> Option<Forecast> {
-        let forecast = self.forecast(call)?;
-        if forecast.certain {
-            return Some(forecast);
-        }
-        Self::decided(
-            forecast,
-            fate(&self.diagrams, self.candidate, call, places, values),
-        )
-    }
-
     /// What a call would get that was made with these values, if they are known.
     #[must_use]
     pub fn forecast_of(&self, call: Call, values: Option<&Values>) -> Option<Forecast> {
         let forecast = self.forecast(call)?;
-        match values {
-            Some(values) if !forecast.certain => {
-                let (fate, _) = fate_of_all(&self.diagrams, self.candidate, call, values);
-                Self::decided(forecast, fate)
-            }
-            _ => Some(forecast),
-        }
-    }
-
-    const fn decided(forecast: Forecast, fate: Fate) -> Option<Forecast> {
-        match fate {
-            Fate::Through => None,
-            Fate::Open => Some(forecast),
-            Fate::Refused(answer) => Some(Forecast {
+        let Some(values) = values.filter(|_| !forecast.certain) else {
+            return Some(forecast);
+        };
+        match fate_of_all(&self.diagrams, self.candidate, call, values) {
+            (Fate::Through, _) => None,
+            (Fate::Open, _) => Some(forecast),
+            (Fate::Refused(answer), _) => Some(Forecast {
                 answer,
                 certain: true,
             }),

@@ -112,7 +112,13 @@ fn numbers_without_a_name_are_decided_too() {
 fn values_of_arguments_decide_where_they_are_known() {
     let shadow = Shadow::of_programs(&[chmod_and_some_sockets()]).unwrap();
     let socket = call(Abi::X86_64, "socket");
-    let with = |family| shadow.forecast_with(socket, &[0, 1], &[family, 1]);
+    let with = |family| {
+        let values = Values {
+            places: vec![0, 1],
+            seen: Some([vec![family, 1]].into()),
+        };
+        shadow.forecast_of(socket, Some(&values))
+    };
     assert_eq!(with(2), None);
     for (family, answer) in [(40, Action::Errno(97)), (16, Action::KillProcess)] {
         let certain = true;

@@ -256,16 +256,8 @@ pub(super) fn is_of_image(image: Option<&crate::profile::identity::Image>, wante
 }
 
 fn exported(composed: &Composed, completeness: Completeness, containers: Vec<String>) -> Export {
-    Export {
-        profile: docker::to_value(&exported::document(composed)),
-        completeness,
-        allowed: composed.counts.allowed,
-        observed: composed.counts.observed,
-        baseline: composed.counts.baseline,
-        refused_left_out: composed.counts.refused_left_out,
-        narrowed: composed.counts.narrowed,
-        containers,
-    }
+    let profile = docker::to_value(&exported::document(composed));
+    Export::of(composed, profile, completeness, containers)
 }
 
 fn explanation(call: Call, observation: &Observation, composed: &Composed) -> Explanation {

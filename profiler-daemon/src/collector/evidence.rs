@@ -47,7 +47,7 @@ impl Collector {
         let copies: BTreeMap<String, Vec<Instruction>> = observation
             .filters
             .iter()
-            .filter_map(|hash| Some((hash.clone(), self.copy(hash)?)))
+            .filter_map(|hash| Some((hash.clone(), self.filter(hash)?)))
             .collect();
         let container = self.containers.get(&id).ok_or_else(|| ErrorBody {
             code: "internal".into(),
@@ -73,14 +73,5 @@ impl Collector {
             kernel: (0, 0),
         };
         Ok((evidence, wanted))
-    }
-
-    fn copy(&mut self, hash: &str) -> Option<Vec<Instruction>> {
-        let words = self.filter(hash)?.into_iter();
-        Some(
-            words
-                .map(|(code, jt, jf, k)| Instruction { code, jt, jf, k })
-                .collect(),
-        )
     }
 }

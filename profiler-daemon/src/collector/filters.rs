@@ -5,7 +5,10 @@ use crate::{
     api::protocol::{ErrorBody, InstalledFilter},
     seccomp::{
         deciding::judged,
-        filter::program::{Instruction, Program},
+        filter::{
+            program::{Instruction, Program},
+            words::Words,
+        },
     },
 };
 
@@ -78,19 +81,20 @@ impl Collector {
         Ok(hashes
             .into_iter()
             .map(|hash| InstalledFilter {
-                instructions: self.filter(&hash),
+                instructions: self
+                    .filter(&hash)
+                    .map(|list| list.into_iter().map(Words::from).collect()),
                 hash,
             })
             .collect())
     }
 
     /// A filter's instructions: kept, or still in the kernel's table.
-    pub(super) fn filter(&mut self, hash: &str) -> Option<Vec<(u16, u8, u8, u32)>> {
+    pub(super) fn filter(&mut self, hash: &str) -> Option<Vec<Instruction>> {
         let words = self.keep.filter(hash).or_else(|| {
             let hash = u64::from_str_radix(hash, 16).ok()?;
             self.source.filter(hash).ok()?
         })?;
-        let instruction = |Instruction { code, jt, jf, k }| (code, jt, jf, k);
-        Some(instructions(words).into_iter().map(instruction).collect())
+        Some(instructions(words))
     }
 }

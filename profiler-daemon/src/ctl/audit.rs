@@ -11,7 +11,7 @@ use super::{
     exit::{ExitStatus, Failure},
     loaded_wording::findings,
     operand::load,
-    policy_wording::answer_named,
+    policy_wording::{answer_named, combination},
     printable::{elided, printable, wrapped},
     profile_args::AuditArgs,
     shadow,
@@ -29,7 +29,7 @@ use crate::{
         rows::{Broken, Judged, Made, Named, Open},
     },
     profile::{abi::Abi, arguments::Values, observation::Refusal, table},
-    seccomp::filter::program::Program,
+    seccomp::filter::words::words,
 };
 
 pub(super) async fn run(
@@ -73,12 +73,6 @@ async fn candidate(name: &str, args: &AuditArgs, client: &Client) -> Result<Cand
     let meaning = meaning(args.meaning, &args.host)?;
     let operand = load(name, client, circumstances.arch).await?;
     let programs = operand.programs(&circumstances, meaning)?;
-    let words = |program: &Program| {
-        let instructions = program.instructions().iter();
-        instructions
-            .map(|one| (one.code, one.jt, one.jf, one.k))
-            .collect()
-    };
     Ok(Candidate {
         programs: Some(programs.iter().map(words).collect()),
         title: operand.title,
@@ -260,18 +254,11 @@ fn combinations(values: &Values) -> String {
     let values = match &values.seen {
         None => "more than are kept".to_owned(),
         Some(all) => {
-            let one = |list: &Vec<u64>| {
-                let words: Vec<String> = list.iter().map(|value| number(*value)).collect();
-                words.join(", ")
-            };
-            all.iter().map(one).collect::<Vec<_>>().join("; ")
+            let all: Vec<String> = all.iter().map(|one| combination(one)).collect();
+            all.join("; ")
         }
     };
     format!("{}: {values}", places.join(", "))
-}
-
-fn number(value: u64) -> String {
-    crate::seccomp::summary::number(value)
 }
 
 /// What is known from escapes a line each, the others by ABI; an ABI of which nothing was used is

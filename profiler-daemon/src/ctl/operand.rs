@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::client::{Client, ClientError},
-    audit::active::{ActiveError, stacked},
+    audit::active::ActiveError,
     profile::compose::Options,
     seccomp::{
         arch::Arch,
@@ -29,7 +29,7 @@ use crate::{
             },
             read, recognise,
         },
-        filter::{compile::compile, program::Program},
+        filter::{compile::compile, program::Program, symbolic::stacked},
         finding::{Finding, Level, Reading},
         meaning::{self, Meaning},
         policy::Policy,

@@ -20,6 +20,12 @@ use crate::{
     },
 };
 
+/// Values of several arguments of one call: `40, 1`.
+pub(super) fn combination(values: &[u64]) -> String {
+    let values: Vec<String> = values.iter().map(|value| number(*value)).collect();
+    values.join(", ")
+}
+
 /// An answer: `allow`, `errno EPERM`, `kill process`.
 pub(super) fn answer(action: Action) -> String {
     match action {

@@ -105,25 +105,18 @@ fn export(recorded: &Recorded, arguments: bool) -> Export {
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as u64);
-    Export {
-        profile: docker::to_value(&exported::document(&composed)),
-        completeness: judge(
-            &recorded.observation,
-            Facts {
-                lost_calls: recorded.lost_calls,
-                now_ms,
-                running: false,
-                recorded: true,
-                quiet_threshold_ms: 0,
-            },
-        ),
-        allowed: composed.counts.allowed,
-        observed: composed.counts.observed,
-        baseline: composed.counts.baseline,
-        refused_left_out: composed.counts.refused_left_out,
-        narrowed: composed.counts.narrowed,
-        containers: Vec::new(),
-    }
+    let completeness = judge(
+        &recorded.observation,
+        Facts {
+            lost_calls: recorded.lost_calls,
+            now_ms,
+            running: false,
+            recorded: true,
+            quiet_threshold_ms: 0,
+        },
+    );
+    let profile = docker::to_value(&exported::document(&composed));
+    Export::of(&composed, profile, completeness, Vec::new())
 }
 
 fn summary(args: &RecordArgs, recorded: &Recorded, export: &Export) -> String {

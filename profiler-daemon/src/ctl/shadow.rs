@@ -18,9 +18,12 @@ use super::{
     watch::{foretold, line},
     wording::{counted, qualified, times},
 };
-use crate::api::{
-    client::{Client, Watch},
-    protocol::{Event, shadows::Attach},
+use crate::{
+    api::{
+        client::{Client, Watch},
+        protocol::{Event, shadows::Attach},
+    },
+    seccomp::filter::words::words,
 };
 
 pub(super) async fn run(
@@ -40,15 +43,7 @@ pub(super) async fn run(
     let attach = Attach {
         target: args.container.clone(),
         profile: operand.title,
-        programs: programs
-            .iter()
-            .map(|program| {
-                let instructions = program.instructions().iter();
-                instructions
-                    .map(|one| (one.code, one.jt, one.jf, one.k))
-                    .collect()
-            })
-            .collect(),
+        programs: programs.iter().map(words).collect(),
     };
     let watch = client.watch_shadow(&attach).await?;
     let mut told = Told {

@@ -6,6 +6,7 @@ use super::{
     args::{Format, WatchArgs},
     clock::time_of_day,
     exit::{ExitStatus, Failure},
+    policy_wording::combination,
     printable::{elided, printable},
     terminal::{Terminal, Tone},
     wording,
@@ -16,7 +17,6 @@ use crate::{
         protocol::Event,
     },
     profile::{arguments::Values, observation::RefusedWith},
-    seccomp::summary::number,
 };
 
 pub(super) async fn run(
@@ -217,10 +217,7 @@ fn with_values(name: &str, values: Option<&Values>) -> String {
         .into_iter()
         .flatten();
     match (seen.next(), seen.next()) {
-        (Some(one), None) => {
-            let words: Vec<String> = one.iter().map(|value| number(*value)).collect();
-            format!("{name}({})", words.join(", "))
-        }
+        (Some(one), None) => format!("{name}({})", combination(one)),
         _ => name.to_owned(),
     }
 }

@@ -3,6 +3,8 @@
 //! Takes any bytes. What a container chose (`comm`, `exe`) cannot pass for another key: the kernel
 //! writes it in hexadecimal when it holds a quote, a space or anything odd.
 
+use profiler_common::abi;
+
 use crate::profile::{abi::Abi, call::Call};
 
 /// `AUDIT_SECCOMP`.
@@ -15,7 +17,7 @@ const LOG: u32 = 0x7ffc_0000;
 const AUDIT_X86_64: u32 = 0xc000_003e;
 const AUDIT_I386: u32 = 0x4000_0003;
 /// Marks x32's numbers.
-const X32_BIT: u32 = 0x4000_0000;
+const X32_BIT: u32 = abi::X32_BIT as u32;
 
 /// A call that was let through, and logged.
 #[derive(Clone, Debug, PartialEq, Eq)]

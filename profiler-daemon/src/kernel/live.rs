@@ -101,7 +101,8 @@ pub struct Kernel {
     refusals: HashMap<MapData, Plain<RefusalKey>, Plain<RawRefusal>>,
     counts: HashMap<MapData, Plain<CountKey>, Plain<Count>>,
     filters: HashMap<MapData, u64, Plain<Filter>>,
-    arguments: ArgumentMaps,
+    /// Where they are recorded.
+    arguments: Option<ArgumentMaps>,
     losses: PerCpuArray<MapData, u64>,
     refusals_cache: Vec<(RefusalKey, RawRefusal)>,
     refusals_read: Option<Instant>,
@@ -139,13 +140,19 @@ impl Kernel {
             Map::Array(data) => data.fd().as_fd().try_clone_to_owned(),
             _ => Err(std::io::Error::other("it is no array")),
         };
+        let arguments = if settings.records_arguments() {
+            let always_whole = settings.only_cgroup.is_some();
+            Some(ArgumentMaps::open(&mut loaded, always_whole)?)
+        } else {
+            None
+        };
         let mut kernel = Self {
             records_fd: records_fd
                 .map_err(|error| KernelError::refused("keep the map of records open", &error))?,
             facts: SourceFacts {
                 hooks: loaded.hooks,
                 counting: settings.counting,
-                arguments: !settings.arguments.is_empty(),
+                arguments: settings.records_arguments(),
                 limit: u64::from(settings.max_cgroups) - 1,
                 since_ms,
                 shortcomings: loaded.shortcomings.clone(),
@@ -156,7 +163,7 @@ impl Kernel {
             refusals: typed(loaded.map("REFUSALS")?)?,
             counts: typed(loaded.map("COUNTS")?)?,
             filters: typed(loaded.map("FILTERS")?)?,
-            arguments: ArgumentMaps::open(&mut loaded, settings.only_cgroup.is_some())?,
+            arguments,
             losses: typed(loaded.map("LOSSES")?)?,
             refusals_cache: Vec::new(),
             refusals_read: None,
@@ -308,8 +315,8 @@ impl Source for Kernel {
         if self.facts.counting {
             self.add_tallies(&mut snapshot).map_err(unreadable)?;
         }
-        if self.facts.arguments {
-            let told = self.arguments.tell(&record, &mut snapshot);
+        if let Some(arguments) = &mut self.arguments {
+            let told = arguments.tell(&record, &mut snapshot);
             told.map_err(unreadable)?;
         }
         Ok(Some(snapshot))
@@ -334,8 +341,8 @@ impl Source for Kernel {
         for key in counts {
             remove(self.counts.remove(&key))?;
         }
-        if self.facts.arguments {
-            self.arguments.release(cgroup).map_err(unwritable)?;
+        if let Some(arguments) = &mut self.arguments {
+            arguments.release(cgroup).map_err(unwritable)?;
         }
         slots::give_back(&mut self.slots, &mut self.records, &mut self.free, cgroup)
             .map_err(unwritable)
@@ -354,18 +361,15 @@ impl Source for Kernel {
     }
 
     fn record_arguments(&mut self, recorded: &Recorded) -> Result<(), SourceError> {
-        if !self.facts.arguments {
-            return Ok(());
+        match &mut self.arguments {
+            Some(arguments) => arguments.add(recorded).map_err(unwritable),
+            None => Ok(()),
         }
-        self.arguments.add(recorded).map_err(unwritable)
     }
 
     fn recorded_places(&self, call: Call) -> Vec<u8> {
-        if self.facts.arguments {
-            self.arguments.places(call)
-        } else {
-            Vec::new()
-        }
+        let arguments = self.arguments.as_ref();
+        arguments.map_or_else(Vec::new, |arguments| arguments.places(call))
     }
 
     fn losses(&mut self) -> Result<Vec<LossCount>, SourceError> {

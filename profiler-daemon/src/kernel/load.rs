@@ -56,8 +56,8 @@ impl Loaded {
             if adopted {
                 layout::check(pins, &plan, settings)?;
                 layout::make_room(pins, "COUNTS", settings.counting)?;
-                layout::make_room(pins, "ARGUMENT_ROOM", !settings.arguments.is_empty())?;
-                layout::make_room(pins, "ARGUMENTS", !settings.arguments.is_empty())?;
+                layout::make_room(pins, "ARGUMENT_ROOM", settings.records_arguments())?;
+                layout::make_room(pins, "ARGUMENTS", settings.records_arguments())?;
             }
             if plan.is_running(pins) {
                 let mut running = Self {
@@ -138,7 +138,7 @@ fn begin_arguments<T: BorrowMut<MapData>>(
     specs: &mut Specs<T>,
     settings: &Settings,
 ) -> Result<(), KernelError> {
-    if settings.arguments.is_empty() {
+    if !settings.records_arguments() {
         return Ok(());
     }
     arguments::begin(specs)
@@ -148,7 +148,7 @@ fn begin_arguments<T: BorrowMut<MapData>>(
 impl Plan {
     fn load(&self, settings: &Settings, pins: Option<&Pins>) -> Result<Ebpf, KernelError> {
         let counting = u8::from(settings.counting);
-        let arguments = u8::from(!settings.arguments.is_empty());
+        let arguments = u8::from(settings.records_arguments());
         let only_cgroup = settings.only_cgroup.unwrap_or(0);
         let cpus = aya::util::nr_cpus().map_err(|(path, error)| KernelError::Refused {
             action: format!("count the CPUs from {path}"),
@@ -168,7 +168,7 @@ impl Plan {
         if !settings.counting {
             loader.map_max_entries("COUNTS", 1);
         }
-        if settings.arguments.is_empty() {
+        if !settings.records_arguments() {
             loader
                 .map_max_entries("ARGUMENT_ROOM", 1)
                 .map_max_entries("ARGUMENTS", 1);

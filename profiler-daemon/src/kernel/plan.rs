@@ -125,7 +125,7 @@ impl Plan {
         hasher.update(self.object);
         hasher.update([
             u8::from(settings.counting),
-            u8::from(!settings.arguments.is_empty()),
+            u8::from(settings.records_arguments()),
             settings.programs as u8,
         ]);
         hasher.update(settings.max_cgroups.to_le_bytes());

@@ -49,6 +49,13 @@ pub struct Settings {
     pub only_cgroup: Option<u64>,
 }
 
+impl Settings {
+    /// Values of some arguments are recorded.
+    pub(super) const fn records_arguments(&self) -> bool {
+        !self.arguments.is_empty()
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -5,10 +5,13 @@ use std::time::Duration;
 use profiler_daemon::{
     api::client::Client,
     audit::{
-        active::{Active, Source, stacked},
+        active::{Active, Source},
         loaded::LoadedFinding,
     },
-    seccomp::diagram::{Diagrams, Node},
+    seccomp::{
+        diagram::{Diagrams, Node},
+        filter::symbolic::stacked,
+    },
 };
 
 use crate::testbed::{Daemon, eventually};

@@ -6,3 +6,4 @@ pub mod disassemble;
 pub mod evaluate;
 pub mod program;
 pub mod symbolic;
+pub mod words;

@@ -8,12 +8,26 @@
 use rustc_hash::FxHashMap;
 
 use crate::seccomp::{
+    action::Action,
     diagram::{Bits, Diagrams, Node, TooLarge, Word},
     filter::program::{DATA_BYTES, Instruction, MEMORY_WORDS, Program, code},
 };
 
 /// Bound on the states in which instructions are reached.
 const MOST_STATES: usize = 100_000;
+
+/// The meaning of programs in force together, the newest first.
+///
+/// # Errors
+/// They are too intricate to be decided exactly.
+pub fn stacked(diagrams: &mut Diagrams, programs: &[Program]) -> Result<Node, TooLarge> {
+    let mut whole = diagrams.answer(Action::Allow);
+    for program in programs.iter().rev() {
+        let one = diagram(diagrams, program)?;
+        whole = diagrams.stack(one, whole)?;
+    }
+    Ok(whole)
+}
 
 /// The diagram of a program.
 ///
