@@ -69,9 +69,9 @@ pub enum ClientError {
 /// A way to ask one engine.
 #[derive(Clone, Debug)]
 pub struct Client {
-    docker: Docker,
-    path: String,
-    limit: Duration,
+    pub(super) docker: Docker,
+    pub(super) path: String,
+    pub(super) limit: Duration,
 }
 
 impl Client {
@@ -166,7 +166,7 @@ impl Client {
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// bollard's error in our words: what happened, and what to do.
-fn told(path: &str, limit: Duration, error: &BollardError) -> ClientError {
+pub(super) fn told(path: &str, limit: Duration, error: &BollardError) -> ClientError {
     let path = path.to_owned();
     match error {
         BollardError::SocketNotFoundError(_) => return ClientError::NoSocket { path },

@@ -4,6 +4,7 @@
 //! endpoint → client (one request, one answer) → session (one connection) → watch (for ever)
 //! bollard's models into our words: convert, defaults, event
 //! what outlives a connection: order, received, memory
+//! containers that we make ourselves: fresh (what is asked for) → lifecycle (done to the engine)
 //! ```
 
 pub mod client;
@@ -11,6 +12,8 @@ pub mod convert;
 pub mod defaults;
 pub mod endpoint;
 pub mod event;
+pub mod fresh;
+pub mod lifecycle;
 mod memory;
 mod order;
 mod received;
