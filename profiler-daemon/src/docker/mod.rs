@@ -4,9 +4,11 @@
 //! endpoint → client (one request, one answer) → session (one connection) → watch (for ever)
 //! bollard's models into our words: convert, defaults, event
 //! what outlives a connection: order, received, memory
+//! a container made again: blueprint → verbatim (requests that lose no field) → sameness
 //! containers that we make ourselves: fresh (what is asked for) → lifecycle (done to the engine)
 //! ```
 
+pub mod blueprint;
 pub mod client;
 pub mod convert;
 pub mod defaults;
@@ -18,5 +20,7 @@ mod memory;
 mod order;
 mod received;
 pub mod runtime;
+pub mod sameness;
 mod session;
+pub mod verbatim;
 pub mod watch;
