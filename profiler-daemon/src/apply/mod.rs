@@ -24,3 +24,6 @@ pub mod real;
 pub mod recovery;
 pub mod undoing;
 pub mod watching;
+
+#[cfg(test)]
+mod fake_engine;

@@ -138,6 +138,9 @@ fn put_back(found: &Found, old: &One) -> Next {
 fn without_bearer(found: &Found) -> Next {
     match found {
         Found {
+            spent: Some(spent), ..
+        } if spent.running => Next::Rename(Role::Spent, Role::Bearer),
+        Found {
             new: Some(new), ..
         } if new.was_started => {
             if new.running {

@@ -28,6 +28,11 @@ const MOST_DEEDS: u32 = 64;
 const PACE: Duration = Duration::from_millis(250);
 /// What a stop may take beyond the time that the container is given.
 const STOP_GRACE: Duration = Duration::from_secs(3);
+/// How long a new name may be under way after whoever asked for it has died: the engine only writes
+/// it down. Without this a container that is put back could be renamed once more.
+const SHORTLY: Duration = Duration::from_millis(500);
+/// How long making or renaming a container may be under way after whoever asked for it has died.
+const LATE: Duration = Duration::from_secs(5);
 /// What the engine gives a container that is configured with none.
 const STOP_TIMEOUT: u64 = 10;
 
@@ -55,7 +60,11 @@ pub async fn undo(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Undone, PortError> {
     let mut deeds = Vec::new();
+    if orphaned {
+        port.pause(SHORTLY).await;
+    }
     let mut awaited = !orphaned;
+    let mut looked_again = !orphaned;
     let (mut failures, mut away) = (0, 0);
     for _ in 0..MOST_DEEDS {
         let found = match look(port, names).await {
@@ -69,6 +78,12 @@ pub async fn undo(
         };
         let next = recovery::next(&found, awaited);
         match next {
+            Next::Settled if !looked_again => {
+                // Something that was asked for may be made yet.
+                port.pause(LATE).await;
+                looked_again = true;
+                continue;
+            }
             Next::Settled => {
                 return Ok(Undone {
                     deeds,
