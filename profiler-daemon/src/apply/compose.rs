@@ -12,7 +12,8 @@ use super::facts::Compose;
 pub const OVERRIDE: &str = "compose.profiler.yaml";
 
 /// The first line of an override file that is ours: a file without it is somebody else's.
-const OURS: &str = "# Written by `profilectl apply`, which adds services to it and keeps no other changes.";
+const OURS: &str =
+    "# Written by `profilectl apply`, which adds services to it and keeps no other changes.";
 
 /// Why an override file cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +88,10 @@ fn services(text: &str) -> Result<BTreeMap<String, String>, OverrideError> {
             if let (Some(service), Some(option)) = (service.take(), unquoted(option)) {
                 services.insert(service, option);
             }
-        } else if let Some(name) = line.strip_prefix("  ").and_then(|line| line.strip_suffix(':')) {
+        } else if let Some(name) = line
+            .strip_prefix("  ")
+            .and_then(|line| line.strip_suffix(':'))
+        {
             service = unquoted(name).or(service);
         }
     }
@@ -97,7 +101,9 @@ fn services(text: &str) -> Result<BTreeMap<String, String>, OverrideError> {
 /// The version that a Compose file says at its top, if it says one.
 #[must_use]
 pub fn version(file: &str) -> Option<String> {
-    let line = file.lines().find_map(|line| line.strip_prefix("version:"))?;
+    let line = file
+        .lines()
+        .find_map(|line| line.strip_prefix("version:"))?;
     let value = line.split(" #").next().unwrap_or(line).trim();
     let bare = value.trim_matches(['"', '\'']);
     (!bare.is_empty()).then(|| bare.to_owned())
@@ -115,7 +121,9 @@ pub fn files(compose: &Compose) -> Vec<String> {
     };
     let own = compose.files.iter().map(|file| inside(file));
     let ours = inside(OVERRIDE);
-    own.filter(|file| *file != ours).chain([ours.clone()]).collect()
+    own.filter(|file| *file != ours)
+        .chain([ours.clone()])
+        .collect()
 }
 
 /// The command that puts the profile into force. With Compose 1, `docker-compose` stands for

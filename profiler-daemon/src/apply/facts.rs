@@ -56,7 +56,11 @@ impl Facts {
         let state = &container["State"];
         let compose = compose(container);
         let mut refusals = refusals(container);
-        refusals.extend(others.iter().filter_map(|other| dependent(other, &id, &name)));
+        refusals.extend(
+            others
+                .iter()
+                .filter_map(|other| dependent(other, &id, &name)),
+        );
         Self {
             exclusive: exclusive(container),
             health: health_bound(&container["Config"]["Healthcheck"]),
@@ -154,9 +158,12 @@ fn dependent(other: &Value, id: &str, name: &str) -> Option<String> {
         }
     }
     let links = host["Links"].as_array().into_iter().flatten();
-    let linked = links
-        .filter_map(Value::as_str)
-        .any(|link| link.split(':').next().map(|target| target.trim_start_matches('/')) == Some(name));
+    let linked = links.filter_map(Value::as_str).any(|link| {
+        link.split(':')
+            .next()
+            .map(|target| target.trim_start_matches('/'))
+            == Some(name)
+    });
     linked.then(|| {
         format!(
             "{who} is linked to it on the default bridge, where a link holds to the one container; \
@@ -192,7 +199,10 @@ fn exclusive(container: &Value) -> Vec<String> {
     let networks = container["NetworkSettings"]["Networks"].as_object();
     let fixed = networks.into_iter().flatten().any(|(_, network)| {
         let wishes = network["IPAMConfig"].as_object();
-        wishes.into_iter().flatten().any(|(_, wish)| !wish.is_null())
+        wishes
+            .into_iter()
+            .flatten()
+            .any(|(_, wish)| !wish.is_null())
     });
     if fixed {
         found.push("has a fixed address".to_owned());

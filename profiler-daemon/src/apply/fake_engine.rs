@@ -128,7 +128,9 @@ impl FakeEngine {
     /// Somebody else makes a container.
     pub(super) fn intrude(&self, name: &str, body: Value) {
         let mut world = self.0.borrow_mut();
-        world.carry_out(Deed::Create(name.to_owned(), body)).unwrap();
+        world
+            .carry_out(Deed::Create(name.to_owned(), body))
+            .unwrap();
     }
 
     /// Somebody else removes one.

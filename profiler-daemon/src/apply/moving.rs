@@ -276,9 +276,7 @@ async fn back(
         Stop::Interrupted => Fault::plain("interrupted"),
         Stop::Engine(error) => Fault::plain(format!(
             "the engine did not {}: {error}",
-            order
-                .plan
-                .told(step, order.facts, order.watch.as_secs())
+            order.plan.told(step, order.facts, order.watch.as_secs())
         )),
     };
     let mut undo_tell = |what: &str| tell(Told::Undo(what.to_owned()));

@@ -99,7 +99,9 @@ fn in_order(engine: &FakeEngine, told: &str) -> Made {
     let all = engine.containers();
     let kept = |one: &&Made| one.name.contains("kept");
     let mut rest = all.iter().filter(|one| !kept(one));
-    let bearer = rest.next().unwrap_or_else(|| panic!("{told}: all are gone"));
+    let bearer = rest
+        .next()
+        .unwrap_or_else(|| panic!("{told}: all are gone"));
     assert_eq!(rest.next().map(|one| &one.name), None, "{told}: {all:#?}");
     assert_eq!(bearer.name, "web", "{told}");
     assert!(bearer.running, "{told}: it does not run");
@@ -132,7 +134,10 @@ fn a_good_profile_is_moved_to() {
 fn a_bad_profile_leaves_the_old_container_at_work() {
     for kind in KINDS {
         for (fate, reason) in [
-            (Fate::NoStart, "it does not start: OCI runtime create failed"),
+            (
+                Fate::NoStart,
+                "it does not start: OCI runtime create failed",
+            ),
             (Fate::Ends, "it ended with 159"),
             (Fate::Unhealthy, "its health check fails"),
             (Fate::Undecided, "its health check has not succeeded within"),
@@ -154,7 +159,10 @@ fn a_bad_profile_leaves_the_old_container_at_work() {
                 let early = fate == Fate::Differs || kind == Kind::Together;
                 assert_eq!(engine.gaps() == 0, early, "{told}");
                 if trial && kind == Kind::Together && fate != Fate::Differs {
-                    assert!(!begun.contains(&Step::Make), "{told}: the trial found nothing");
+                    assert!(
+                        !begun.contains(&Step::Make),
+                        "{told}: the trial found nothing"
+                    );
                 }
             }
         }
@@ -194,7 +202,11 @@ fn a_signal_before_any_step_leaves_the_old_container_at_work() {
                     break;
                 }
                 // Only what comes when the move has succeeded already changes nothing.
-                assert_eq!(committed, place + 1 > plan.steps.len() - usize::from(!keep), "{told}");
+                assert_eq!(
+                    committed,
+                    place + 1 > plan.steps.len() - usize::from(!keep),
+                    "{told}"
+                );
             }
         }
     }
@@ -268,7 +280,11 @@ fn what_somebody_else_made_is_left_alone() {
     other["Env"] = json!(["A=other"]);
     engine.intrude("web", other);
     let undone = recovered(&engine);
-    assert!(undone.stuck.is_some_and(|told| told.contains("docker rm web.profilectl-old")));
+    assert!(
+        undone
+            .stuck
+            .is_some_and(|told| told.contains("docker rm web.profilectl-old"))
+    );
     assert_eq!(undone.deeds, Vec::<String>::new());
     assert_eq!(engine.containers().len(), 2);
 }
@@ -279,6 +295,10 @@ fn a_container_that_somebody_removed_does_not_come_back() {
     engine.intrude("web.profilectl-new", body(Kind::Exclusive));
     engine.lose("web");
     let undone = recovered(&engine);
-    assert!(undone.stuck.is_some_and(|told| told.contains("somebody has removed it")));
+    assert!(
+        undone
+            .stuck
+            .is_some_and(|told| told.contains("somebody has removed it"))
+    );
     assert_eq!(engine.containers().len(), 1);
 }

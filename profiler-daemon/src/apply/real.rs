@@ -111,9 +111,7 @@ fn told(error: LifecycleError) -> PortError {
             ),
             unreachable: true,
         },
-        LifecycleError::Missing { .. } | LifecycleError::Refused { .. } => {
-            PortError::refused(said)
-        }
+        LifecycleError::Missing { .. } | LifecycleError::Refused { .. } => PortError::refused(said),
     }
 }
 
@@ -123,7 +121,9 @@ impl Port for Real {
         // The engine also takes what it is asked for as the beginning of an id: "db" may be one.
         Ok(found.filter(|found| {
             found["Id"] == container
-                || found["Name"].as_str().map(|name| name.trim_start_matches('/'))
+                || found["Name"]
+                    .as_str()
+                    .map(|name| name.trim_start_matches('/'))
                     == Some(container)
         }))
     }

@@ -109,9 +109,7 @@ pub fn next(found: &Found, awaited: bool) -> Next {
         return Next::Await;
     }
     match found {
-        Found {
-            new: Some(new), ..
-        } if new.running => Next::Stop(Role::New),
+        Found { new: Some(new), .. } if new.running => Next::Stop(Role::New),
         Found { new: Some(_), .. } => Next::Remove(Role::New),
         Found { trial: Some(_), .. } => Next::Remove(Role::Trial),
         Found {
@@ -140,9 +138,7 @@ fn without_bearer(found: &Found) -> Next {
         Found {
             spent: Some(spent), ..
         } if spent.running => Next::Rename(Role::Spent, Role::Bearer),
-        Found {
-            new: Some(new), ..
-        } if new.was_started => {
+        Found { new: Some(new), .. } if new.was_started => {
             if new.running {
                 Next::Rename(Role::New, Role::Bearer)
             } else {

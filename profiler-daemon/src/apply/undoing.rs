@@ -194,12 +194,7 @@ fn sentence(next: Next, names: &Names) -> String {
     }
 }
 
-async fn act(
-    port: &impl Port,
-    names: &Names,
-    found: &Found,
-    next: Next,
-) -> Result<(), PortError> {
+async fn act(port: &impl Port, names: &Names, found: &Found, next: Next) -> Result<(), PortError> {
     let id = |role| {
         let one = match role {
             Role::Bearer => &found.bearer,

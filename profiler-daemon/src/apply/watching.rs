@@ -86,9 +86,9 @@ pub async fn watch(
             let new = beyond(refused.unwrap_or_default(), &expected.usual_refusals);
             let reason = match (state, new.is_empty()) {
                 (State::Bad(reason), _) => Some(reason),
-                (_, false) => Some(
-                    "the profile refuses it calls that the old one was not refused".to_owned(),
-                ),
+                (_, false) => {
+                    Some("the profile refuses it calls that the old one was not refused".to_owned())
+                }
                 (State::Well, true) => return Ok(Verdict::Well { unasked }),
                 (State::Wait, true) => None,
             };
@@ -120,13 +120,13 @@ fn judge(container: &Value, expected: &Expected, waited: Duration) -> State {
     }
     let health = state["Health"]["Status"].as_str();
     match expected.healthy_within {
-        Some(_) if health == Some("unhealthy") => {
-            State::Bad("its health check fails".to_owned())
-        }
+        Some(_) if health == Some("unhealthy") => State::Bad("its health check fails".to_owned()),
         Some(bound) if health != Some("healthy") => {
             if waited >= bound.max(expected.time) {
                 let seconds = bound.as_secs();
-                State::Bad(format!("its health check has not succeeded within {seconds} s"))
+                State::Bad(format!(
+                    "its health check has not succeeded within {seconds} s"
+                ))
             } else {
                 State::Wait
             }
@@ -156,7 +156,8 @@ fn ended(container: &Value) -> Option<String> {
 
 fn beyond(refused: Vec<RefusedCall>, usual: &BTreeSet<String>) -> Vec<RefusedCall> {
     let new = refused.into_iter();
-    new.filter(|refused| !usual.contains(&refused.call)).collect()
+    new.filter(|refused| !usual.contains(&refused.call))
+        .collect()
 }
 
 async fn evidence(

@@ -54,7 +54,10 @@ impl Blueprint {
         }
         keep_volumes(container, &mut host, &mut remarks);
         tell_of_ports(&host, &mut remarks);
-        let mode = field(&host, "NetworkMode").as_str().unwrap_or_default().to_owned();
+        let mode = field(&host, "NetworkMode")
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         body.insert("HostConfig".to_owned(), Value::Object(host));
         let (first, networks) = memberships(container, &mode);
         if let Some((name, endpoint)) = first {
@@ -220,7 +223,11 @@ fn anonymous(target: &str) -> String {
 }
 
 fn tell_of_ports(host: &Map<String, Value>, remarks: &mut Vec<String>) {
-    for (port, bindings) in field(host, "PortBindings").as_object().into_iter().flatten() {
+    for (port, bindings) in field(host, "PortBindings")
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         let chosen = bindings
             .as_array()
             .into_iter()

@@ -27,7 +27,11 @@ pub(super) struct Written {
 }
 
 /// Writes the profile and the override file beside the project's own files.
-pub(super) fn write(project: &Compose, wanted: &Wanted, only_say: bool) -> Result<Written, Failure> {
+pub(super) fn write(
+    project: &Compose,
+    wanted: &Wanted,
+    only_say: bool,
+) -> Result<Written, Failure> {
     let bad = |message: String| Failure::new(ExitStatus::BadInput, message);
     let folder = PathBuf::from(&project.folder);
     if !folder.is_absolute() || !folder.is_dir() {
@@ -40,7 +44,10 @@ pub(super) fn write(project: &Compose, wanted: &Wanted, only_say: bool) -> Resul
     let profile = folder.join(compose::profile_file(&project.service));
     let over = folder.join(OVERRIDE);
     let before = read(&over).map_err(|error| bad(unreadable(&over, &error)))?;
-    let first = compose::files(project).into_iter().next().unwrap_or_default();
+    let first = compose::files(project)
+        .into_iter()
+        .next()
+        .unwrap_or_default();
     // Only its version is of interest, and Compose 2 asks for none.
     let version = read(Path::new(&first))
         .ok()

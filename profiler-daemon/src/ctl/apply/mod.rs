@@ -224,9 +224,8 @@ async fn guarding(
     real: &Real,
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
-    let orphaned = guard::stand().map_err(|error| {
-        Failure::new(ExitStatus::BadInput, format!("cannot watch: {error}"))
-    })?;
+    let orphaned = guard::stand()
+        .map_err(|error| Failure::new(ExitStatus::BadInput, format!("cannot watch: {error}")))?;
     if !orphaned {
         return Ok(ExitStatus::Done);
     }
@@ -311,7 +310,10 @@ fn hold(endpoint: &Endpoint, names: &Names) -> Result<Option<Hold>, Failure> {
     Hold::take(endpoint.path(), &names.bearer).map_err(|error| {
         Failure::new(
             ExitStatus::Unreachable,
-            format!("cannot see to it that nobody else moves {}: {error}", names.bearer),
+            format!(
+                "cannot see to it that nobody else moves {}: {error}",
+                names.bearer
+            ),
         )
     })
 }
@@ -321,7 +323,9 @@ fn endpoint(args: &ApplyArgs) -> Result<Endpoint, Failure> {
     let bad = |said: String| Failure::new(ExitStatus::BadInput, said);
     Endpoint::parse(text)
         .map_err(|error| bad(error.to_string()))?
-        .ok_or_else(|| bad("a container cannot be moved without an engine: --docker none".to_owned()))
+        .ok_or_else(|| {
+            bad("a container cannot be moved without an engine: --docker none".to_owned())
+        })
 }
 
 fn no_such(container: &str) -> Failure {

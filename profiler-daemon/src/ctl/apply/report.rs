@@ -3,12 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    apply::{
-        facts::Facts,
-        moving::Outcome,
-        plan::Plan,
-        watching::Fault,
-    },
+    apply::{facts::Facts, moving::Outcome, plan::Plan, watching::Fault},
     ctl::{
         printable::{printable, wrapped},
         table::WIDTH,
@@ -67,8 +62,13 @@ impl Report<'_> {
             let steps = plan.steps.iter();
             steps.map(move |&step| json!({"step": step, "does": plan.told(step, facts, watch)}))
         });
-        let (mut id, mut kept, mut fault, mut undone, mut trouble) =
-            (Value::Null, Value::Null, Value::Null, json!([]), Value::Null);
+        let (mut id, mut kept, mut fault, mut undone, mut trouble) = (
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            json!([]),
+            Value::Null,
+        );
         match &self.ended {
             Ended::Tried(Outcome::Moved { id: new, kept: old }) => {
                 id = json!(new);
@@ -116,7 +116,11 @@ impl Report<'_> {
             Ended::Unchanged => lines.push(format!("{name}: has this profile already ({profile})")),
             Ended::Refused(reasons) => {
                 lines.push(format!("{name}: cannot be moved; nothing was changed"));
-                lines.extend(reasons.iter().map(|reason| format!("  {}", printable(reason))));
+                lines.extend(
+                    reasons
+                        .iter()
+                        .map(|reason| format!("  {}", printable(reason))),
+                );
             }
             Ended::Compose {
                 files,
@@ -138,10 +142,17 @@ impl Report<'_> {
                 let short = id.get(..12).unwrap_or(id);
                 lines.push(format!("{name}: runs under {profile} now, as {short}"));
                 if let Some(kept) = kept {
-                    lines.push(format!("  the old one is kept, stopped, as {}", printable(kept)));
+                    lines.push(format!(
+                        "  the old one is kept, stopped, as {}",
+                        printable(kept)
+                    ));
                 }
             }
-            Ended::Tried(Outcome::NotMoved { fault, undone, trouble }) => {
+            Ended::Tried(Outcome::NotMoved {
+                fault,
+                undone,
+                trouble,
+            }) => {
                 tell_fault(&name, &profile, fault, &mut lines);
                 lines.push(match (trouble, undone.is_empty()) {
                     (None, true) => format!("{name} was not touched, and works"),
@@ -157,13 +168,23 @@ impl Report<'_> {
         lines.push(format!("{name} would be moved to {profile}:"));
         if let Some((plan, facts, watch)) = self.plan {
             lines.extend(plan.steps.iter().enumerate().map(|(place, &step)| {
-                format!("  {}. {}", place + 1, printable(&plan.told(step, facts, watch)))
+                format!(
+                    "  {}. {}",
+                    place + 1,
+                    printable(&plan.told(step, facts, watch))
+                )
             }));
-            lines.extend(plan.reasons.iter().map(|reason| format!("{name} {}", printable(reason.strip_prefix("it ").unwrap_or(reason)))));
+            lines.extend(plan.reasons.iter().map(|reason| {
+                format!(
+                    "{name} {}",
+                    printable(reason.strip_prefix("it ").unwrap_or(reason))
+                )
+            }));
         }
         lines.extend(self.remarks.iter().map(|remark| printable(remark)));
         lines.push(
-            "if a step fails, or profilectl is stopped or killed, the old one is put back".to_owned(),
+            "if a step fails, or profilectl is stopped or killed, the old one is put back"
+                .to_owned(),
         );
     }
 }
@@ -173,7 +194,12 @@ fn tell_fault(name: &str, profile: &str, fault: &Fault, lines: &mut Vec<String>)
         "{name}: not moved to {profile}: {}",
         printable(&fault.reason)
     ));
-    lines.extend(fault.evidence.iter().map(|line| format!("  {}", printable(line))));
+    lines.extend(
+        fault
+            .evidence
+            .iter()
+            .map(|line| format!("  {}", printable(line))),
+    );
 }
 
 fn folded(lines: &[String]) -> String {
