@@ -25,3 +25,4 @@ pub mod sandbox;
 pub mod seccomp;
 pub mod store;
 pub mod telemetry;
+pub mod trial;

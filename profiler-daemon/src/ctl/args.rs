@@ -11,6 +11,7 @@ use super::profile_args::{
     AuditArgs, CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect,
 };
 use super::run::args::RunArgs;
+use super::verify::args::VerifyArgs;
 
 /// Where `--help` lists what every verb takes.
 const GLOBAL: &str = "Global options";
@@ -85,6 +86,8 @@ pub enum Verb {
     Record(RecordArgs),
     /// Run a command under a profile, and say what was refused
     Run(Box<RunArgs>),
+    /// Start an image under a profile, several times, and say how it went
+    Verify(Box<VerifyArgs>),
     /// Compare what a container may do with what it does
     Audit(AuditArgs),
     /// Find what is wrong with a profile

@@ -4,10 +4,11 @@
 //! endpoint → client (one request, one answer) → session (one connection) → watch (for ever)
 //! bollard's models into our words: convert, defaults, event
 //! what outlives a connection: order, received, memory
-//! containers that we make ourselves: fresh (what is asked for) → lifecycle (done to the engine)
+//! what is done to containers: fresh (a new one) → lifecycle (requests) → condition (how it is)
 //! ```
 
 pub mod client;
+pub mod condition;
 pub mod convert;
 pub mod defaults;
 pub mod endpoint;
