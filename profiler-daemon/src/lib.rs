@@ -26,3 +26,4 @@ pub mod sandbox;
 pub mod seccomp;
 pub mod store;
 pub mod telemetry;
+pub mod trial;

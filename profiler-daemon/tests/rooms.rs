@@ -79,8 +79,66 @@ const REACH: &[(&str, &[&str])] = &[
         &[
             "ctl",
             "sandbox",
+            "docker",
+            "trial",
             "api::client",
             "api::protocol",
+            "audit",
+            "seccomp",
+            "profile",
+        ],
+    ),
+    ("apply", &["apply"]),
+    (
+        "apply::moving",
+        &["apply", "docker::blueprint", "docker::sameness"],
+    ),
+    ("apply::undoing", &["apply", "docker::sameness"]),
+    (
+        "apply::real",
+        &["apply", "docker", "api::client", "profile"],
+    ),
+    (
+        "ctl::apply",
+        &[
+            "ctl",
+            "apply",
+            "docker",
+            "api::client",
+            "api::protocol",
+            "seccomp",
+            "profile",
+        ],
+    ),
+    (
+        "ctl::verify",
+        &[
+            "ctl",
+            "docker",
+            "trial",
+            "api::client",
+            "audit",
+            "seccomp",
+            "profile",
+        ],
+    ),
+    (
+        "ctl::container_args",
+        &["ctl", "docker::endpoint", "docker::fresh"],
+    ),
+    (
+        "ctl::enforced",
+        &["ctl", "docker::fresh", "audit", "seccomp", "profile"],
+    ),
+    (
+        "trial",
+        &[
+            "trial",
+            "docker",
+            "kernel::loaded_filters",
+            "api::client",
+            "api::protocol",
+            "audit",
             "seccomp",
             "profile",
         ],
@@ -92,7 +150,20 @@ const REACH: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that take values and give values.
-const PURE: &[&str] = &["profile", "recording", "seccomp", "audit", "api::protocol"];
+const PURE: &[&str] = &[
+    "profile",
+    "recording",
+    "seccomp",
+    "audit",
+    "api::protocol",
+    "apply::compose",
+    "apply::facts",
+    "apply::names",
+    "apply::plan",
+    "apply::recovery",
+    "docker::blueprint",
+    "docker::sameness",
+];
 
 /// Crates that reach outside the process, or wait.
 const IMPURE_CRATES: &[&str] = &[

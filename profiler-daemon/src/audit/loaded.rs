@@ -48,6 +48,9 @@ pub struct LoadedFinding {
     pub calls: Vec<Differing>,
     /// How many more there are.
     pub more: u64,
+    /// Calls get through that were to be refused, or it cannot be said that none do.
+    #[serde(default)]
+    pub loosens: bool,
 }
 
 /// A call, or numbers without a name, that is answered otherwise than was asked for.
@@ -242,6 +245,10 @@ fn whole(code: &str, gravity: Gravity, text: String) -> LoadedFinding {
         text,
         calls: Vec::new(),
         more: 0,
+        loosens: matches!(
+            code,
+            "none_though_asked" | "default_unconfined" | "not_what_was_asked"
+        ),
     }
 }
 
@@ -330,11 +337,13 @@ impl Place {
 struct Group {
     calls: Vec<(u8, Differing)>,
     is_grave: bool,
+    loosens: bool,
 }
 
 impl Group {
     fn add(&mut self, one: &Difference, places: Vec<Place>) {
         self.is_grave |= one.direction != Direction::Answer;
+        self.loosens |= matches!(one.direction, Direction::Loosened | Direction::Both);
         for place in places {
             let differing = Differing {
                 call: place.name(),
@@ -361,6 +370,7 @@ impl Group {
             text,
             calls: calls.map(|(_, differing)| differing).collect(),
             more,
+            loosens: self.loosens,
         }
     }
 }

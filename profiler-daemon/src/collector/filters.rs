@@ -15,13 +15,6 @@ use crate::{
 /// Filters that are remembered as judged; more than a host has different ones.
 const JUDGED_LIMIT: usize = 1024;
 
-fn instructions(words: Vec<u64>) -> Vec<Instruction> {
-    let words = words.into_iter();
-    words
-        .map(|word| Instruction::from_bytes(word.to_ne_bytes()))
-        .collect()
-}
-
 impl Collector {
     /// A filter was installed: a container's is kept, a host service's is not our business.
     pub(super) fn on_filter(&mut self, cgroup: u64, hash: u64) {
@@ -57,7 +50,7 @@ impl Collector {
             self.judged.clear();
         }
         self.judged.insert(hash);
-        let Ok(program) = Program::new(instructions(words)) else {
+        let Ok(program) = Program::new(Instruction::list(words)) else {
             return;
         };
         let found = match judged(&program) {
@@ -95,6 +88,6 @@ impl Collector {
             let hash = u64::from_str_radix(hash, 16).ok()?;
             self.source.filter(hash).ok()?
         })?;
-        Some(instructions(words))
+        Some(Instruction::list(words))
     }
 }

@@ -12,6 +12,7 @@ use super::profile_args::{
     AuditArgs, CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect,
 };
 use super::run::args::RunArgs;
+use super::verify::args::VerifyArgs;
 
 /// Where `--help` lists what every verb takes.
 const GLOBAL: &str = "Global options";
@@ -88,6 +89,8 @@ pub enum Verb {
     Run(Box<RunArgs>),
     /// Move a running container to its profile, or leave it as it was
     Apply(Box<ApplyArgs>),
+    /// Start an image under a profile, several times, and say how it went
+    Verify(Box<VerifyArgs>),
     /// Compare what a container may do with what it does
     Audit(AuditArgs),
     /// Find what is wrong with a profile

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::seccomp::{
     arch::Arch,
-    dialects::docker::{capabilities, resolve::Circumstances},
+    dialects::docker::{
+        capabilities,
+        resolve::{Circumstances, NEWEST_KERNEL, kernel_version},
+    },
     facts::libseccomp::Version,
     meaning::{Host, Meaning, Runtime},
 };
@@ -22,7 +25,7 @@ pub(super) fn circumstances(args: &CircumstancesArgs) -> Result<Circumstances, F
             Some(NativeArch::X86_64) | None => Arch::X86_64,
         },
         kernel: match &args.kernel {
-            Some(text) => kernel(text).ok_or_else(|| {
+            Some(text) => kernel_version(text).ok_or_else(|| {
                 bad(format!(
                     "{text:?} is no kernel version: write its first two numbers, as in 6.1"
                 ))
@@ -69,17 +72,9 @@ fn bad(message: String) -> Failure {
     Failure::new(ExitStatus::BadInput, message)
 }
 
-/// `6.1` of `6.1.0-18-amd64`.
-fn kernel(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.split(|letter: char| !letter.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
 fn this_kernel() -> (u32, u32) {
     let name = rustix::system::uname();
-    // A kernel that does not say its version is taken for a new one, as it can only be newer
-    // than what this was written for.
-    kernel(&name.release().to_string_lossy()).unwrap_or((u32::MAX, 0))
+    kernel_version(&name.release().to_string_lossy()).unwrap_or(NEWEST_KERNEL)
 }
 
 fn version(text: &str) -> Option<Version> {
@@ -91,13 +86,13 @@ fn version(text: &str) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use super::{kernel, version};
+    use super::{kernel_version, version};
     use crate::seccomp::facts::libseccomp::Version;
 
     #[test]
     fn versions_are_read() {
-        assert_eq!(kernel("6.1.0-18-amd64"), Some((6, 1)));
-        assert_eq!(kernel("six"), None);
+        assert_eq!(kernel_version("6.1.0-18-amd64"), Some((6, 1)));
+        assert_eq!(kernel_version("six"), None);
         assert_eq!(version("2.5.4"), Some(Version::new(2, 5, 4)));
         assert_eq!(version("2.6"), Some(Version::new(2, 6, 0)));
         assert_eq!(version("2.6.1.rc"), None);

@@ -11,10 +11,14 @@ mod circumstances;
 mod clock;
 mod compile;
 mod completions;
+mod container_args;
 mod convert;
 mod delivery;
 mod diff;
+mod docker_failure;
 mod edit;
+mod enforced;
+mod enforced_wording;
 mod eval;
 pub mod exit;
 mod explain;
@@ -33,6 +37,7 @@ mod show;
 mod status;
 mod table;
 mod terminal;
+pub mod verify;
 mod watch;
 mod wording;
 
@@ -86,6 +91,7 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Convert(args) => convert::run(&args, client, terminal).await,
         Verb::Edit(args) => edit::run(&args, client, terminal).await,
         Verb::Diff(args) => diff::run(&args, client, terminal).await,
+        Verb::Verify(args) => verify::run(&args, client, terminal).await,
         Verb::Completions(args) => completions::run(&args, terminal),
         Verb::Record(args) => Ok(record::run(args)),
         Verb::Run(args) => Ok(run::run(&args, client, terminal)),

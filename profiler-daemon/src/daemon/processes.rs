@@ -21,7 +21,10 @@ use crate::{
     cgroup::tree::CgroupTree,
     collector::ports::{Processes, Wanted},
     kernel,
-    seccomp::filter::program::Instruction,
+    seccomp::{
+        dialects::docker::resolve::{NEWEST_KERNEL, kernel_version},
+        filter::program::Instruction,
+    },
 };
 
 /// Bytes of a command line that are read at most.
@@ -150,13 +153,6 @@ fn read_configuration(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn instructions(words: Vec<u64>) -> Vec<Instruction> {
-    words
-        .into_iter()
-        .map(|word| Instruction::from_bytes(word.to_ne_bytes()))
-        .collect()
-}
-
 impl Processes for RunningProcesses {
     fn first(&self, wanted: &Wanted) -> Option<FirstProcess> {
         let pid = self.find(wanted)?;
@@ -165,7 +161,7 @@ impl Processes for RunningProcesses {
         let bundle = self.bundle(pid, &wanted.id);
         let layers = wanted.ptrace.then(|| {
             let read = kernel::loaded_filters(pid).map_err(|error| error.to_string())?;
-            Ok(read.into_iter().map(instructions).collect())
+            Ok(read.into_iter().map(Instruction::list).collect())
         });
         // What was read under its number was its own only if it is still there.
         self.is_within(pid, &wanted.root).then_some(FirstProcess {
@@ -179,15 +175,7 @@ impl Processes for RunningProcesses {
 
     fn kernel(&self) -> (u32, u32) {
         let name = rustix::system::uname();
-        let release = name.release().to_string_lossy();
-        let mut parts = release
-            .split(|letter: char| !letter.is_ascii_digit())
-            .map(|part| part.parse().ok());
-        match (parts.next().flatten(), parts.next().flatten()) {
-            (Some(kernel), Some(major)) => (kernel, major),
-            // A kernel that does not say its version is newer than what this was written for.
-            _ => (u32::MAX, 0),
-        }
+        kernel_version(&name.release().to_string_lossy()).unwrap_or(NEWEST_KERNEL)
     }
 }
 

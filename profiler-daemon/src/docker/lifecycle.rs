@@ -4,10 +4,10 @@
 //! container likes. What the engine says when it refuses is kept in its own words: they name the
 //! runtime's failure, which is what a person looks for. Tries nothing twice, keeps no state.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use bollard::{
-    container::{AttachContainerResults, LogOutput},
+    container::LogOutput,
     errors::Error as BollardError,
     exec::StartExecResults,
     models::{
@@ -20,17 +20,22 @@ use bollard::{
         StopContainerOptionsBuilder,
     },
 };
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use thiserror::Error;
+use tokio::io::AsyncWrite;
 
 use super::{
     client::{Client, ClientError, told},
+    condition::Condition,
     convert::Inspected,
     defaults::EngineDefaults,
     endpoint::Endpoint,
     runtime::Runtimes,
 };
-use crate::profile::identity::Identity;
+use crate::{
+    profile::identity::Identity,
+    seccomp::dialects::docker::resolve::{NEWEST_KERNEL, kernel_version},
+};
 
 /// How long a question may take.
 const QUESTION: Duration = Duration::from_secs(20);
@@ -79,11 +84,30 @@ pub struct Executed {
     pub output: String,
 }
 
+/// A piece of what a container writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// To standard output.
+    Output(Vec<u8>),
+    /// To standard error.
+    Error(Vec<u8>),
+}
+
+/// A way to hear a container, and to talk to it.
+pub struct Attached {
+    /// What it writes, until it ends or the engine goes.
+    pub output: Pin<Box<dyn Stream<Item = Written> + Send>>,
+    /// Its standard input.
+    pub input: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
 /// What the engine does for a container that asks for nothing else, and what its runtimes are.
 #[derive(Debug)]
 pub struct EngineFacts {
     /// Its version, as it prints it.
     pub version: String,
+    /// The first two numbers of its kernel's version.
+    pub kernel: (u32, u32),
     /// The defaults.
     pub defaults: EngineDefaults,
     /// The runtimes that it knows.
@@ -123,6 +147,11 @@ impl Lifecycle {
         Ok(EngineFacts {
             defaults: EngineDefaults::read(&version, Some(&info)),
             runtimes: Runtimes::read(Some(&info)),
+            kernel: info
+                .kernel_version
+                .as_deref()
+                .and_then(kernel_version)
+                .unwrap_or(NEWEST_KERNEL),
             version: version.version.unwrap_or_default(),
         })
     }
@@ -135,6 +164,14 @@ impl Lifecycle {
         named(container)?;
         let answer = self.client.docker.inspect_container(container, None);
         self.within("tell of the container", QUESTION, answer).await
+    }
+
+    /// How a container is.
+    ///
+    /// # Errors
+    /// There is none, or the engine does not answer.
+    pub async fn condition(&self, container: &str) -> Answer<Condition> {
+        Ok(Condition::read(&self.inspect(container).await?))
     }
 
     /// Who a container is, with the runtime that starts it.
@@ -352,7 +389,7 @@ impl Lifecycle {
     ///
     /// # Errors
     /// There is no such container.
-    pub async fn attach(&self, container: &str, stdin: bool) -> Answer<AttachContainerResults> {
+    pub async fn attach(&self, container: &str, stdin: bool) -> Answer<Attached> {
         let options = AttachContainerOptionsBuilder::default()
             .stream(true)
             .stdout(true)
@@ -363,7 +400,19 @@ impl Lifecycle {
             .client
             .docker
             .attach_container(container, Some(options));
-        self.within("attach to the container", DEED, answer).await
+        let attached = self.within("attach to the container", DEED, answer).await?;
+        let output = attached.output.filter_map(async |piece| match piece {
+            Ok(LogOutput::StdErr { message }) => Some(Written::Error(message.to_vec())),
+            Ok(piece) => Some(Written::Output(piece.into_bytes().to_vec())),
+            Err(error) => {
+                tracing::debug!(%error, "what a container writes is heard no longer");
+                None
+            }
+        });
+        Ok(Attached {
+            output: Box::pin(output),
+            input: attached.input,
+        })
     }
 
     async fn within<T>(

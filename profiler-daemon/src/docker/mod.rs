@@ -4,12 +4,13 @@
 //! endpoint → client (one request, one answer) → session (one connection) → watch (for ever)
 //! bollard's models into our words: convert, defaults, event
 //! what outlives a connection: order, received, memory
+//! what is done to containers: fresh (a new one) → lifecycle (requests) → condition (how it is)
 //! a container made again: blueprint → verbatim (requests that lose no field) → sameness
-//! containers that we make ourselves: fresh (what is asked for) → lifecycle (done to the engine)
 //! ```
 
 pub mod blueprint;
 pub mod client;
+pub mod condition;
 pub mod convert;
 pub mod defaults;
 pub mod endpoint;

@@ -17,5 +17,6 @@ pub mod finding;
 pub mod lints;
 pub mod meaning;
 pub mod policy;
+pub mod preflight;
 pub mod runtime_needs;
 pub mod summary;

@@ -115,7 +115,11 @@ fn what_cannot_be_moved_is_refused_with_the_reason_and_not_touched() {
         let id = ground.inspect(&name)["Id"].clone();
         let ended = ground.apply(&[&name, "--profile", "docker-default"]);
         assert_eq!(ended.status, Some(1), "{options:?}: {ended}");
-        let text = ended.stdout.replace("\n    ", " ");
+        let text = ended
+            .stdout
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         assert!(text.contains(said), "{options:?}: {ended}");
         assert_eq!(ground.inspect(&name)["Id"], id);
         testbed.docker_ok(&["rm", "--force", &name]);
@@ -181,14 +185,14 @@ fn bad_input_has_its_statuses() {
         (vec![&web, "--profile", &file], 2, "defaultAction"),
         (vec![&web, "--profile", "unconfined"], 2, "unconfined"),
         (vec![&web], 3, "cannot reach profilerd"),
-        (vec![&web, "--docker", "none"], 2, "without an engine"),
+        (vec![&web, "--docker-host", "none"], 2, "take an engine"),
         (
-            vec![&web, "--docker", "unix:///nowhere.sock"],
+            vec![&web, "--docker-host", "unix:///nowhere.sock"],
             3,
             "/nowhere.sock",
         ),
         (
-            vec![&web, "--docker", "tcp://1.2.3.4:1"],
+            vec![&web, "--docker-host", "tcp://1.2.3.4:1"],
             2,
             "not a unix socket",
         ),
@@ -197,8 +201,8 @@ fn bad_input_has_its_statuses() {
     ] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_profilectl"));
         command.args(["--socket", "/nowhere/profilerd.sock", "apply"]);
-        if !words.contains(&"--docker") {
-            command.arg("--docker").arg(testbed.url());
+        if !words.contains(&"--docker-host") {
+            command.arg("--docker-host").arg(testbed.url());
         }
         let ended = crate::testbed::run(command.args(&words), crate::ground::PATIENCE);
         assert_eq!(ended.status, Some(status), "{words:?}: {ended}");

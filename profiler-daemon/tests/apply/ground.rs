@@ -248,7 +248,12 @@ impl Ground {
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_profilectl"));
         command
-            .args(["--socket", "/nowhere/profilerd.sock", "apply", "--docker"])
+            .args([
+                "--socket",
+                "/nowhere/profilerd.sock",
+                "apply",
+                "--docker-host",
+            ])
             .arg(self.testbed.url())
             .args(words);
         command

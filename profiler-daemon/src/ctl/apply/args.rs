@@ -1,8 +1,13 @@
 //! The command line of `apply`.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use crate::ctl::args::Format;
+use crate::ctl::{
+    args::Format,
+    container_args::{EngineArgs, seconds},
+};
 
 /// `apply`
 #[derive(Debug, Args)]
@@ -16,12 +21,9 @@ pub struct ApplyArgs {
     /// A profile; without it the container's own, as `export` writes it
     #[arg(long, value_name = "P")]
     pub profile: Option<String>,
-    /// Docker's socket
-    #[arg(long, value_name = "URL", env = "DOCKER_HOST", hide_env_values = true)]
-    pub docker: Option<String>,
-    /// How long a container is watched under the profile, seconds
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub watch: u64,
+    /// How long a container is watched under the profile, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub watch: Duration,
     /// No trial beside the container, even where it is safe
     #[arg(long)]
     pub no_trial: bool,
@@ -40,6 +42,9 @@ pub struct ApplyArgs {
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub engine: EngineArgs,
     /// Watch the process at the other end of standard input, and recover if it dies
     #[arg(long, hide = true)]
     pub guard: bool,

@@ -33,11 +33,7 @@ use crate::{
         real::Real,
         undoing::{look, undo},
     },
-    docker::{
-        blueprint::Blueprint,
-        endpoint::{DEFAULT_ENDPOINT, Endpoint},
-        sameness::asked_profile,
-    },
+    docker::{blueprint::Blueprint, endpoint::Endpoint, sameness::asked_profile},
 };
 
 /// How long the guard waits for somebody else who puts the container in order.
@@ -54,7 +50,7 @@ pub(super) async fn run(
     client: &Client,
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
-    let endpoint = endpoint(args)?;
+    let endpoint = args.engine.endpoint()?;
     let real = Real::new(&endpoint, client.clone()).map_err(unreachable)?;
     if args.guard {
         return guarding(args, &endpoint, &real, terminal).await;
@@ -127,7 +123,7 @@ pub(super) async fn run(
     let report = |ended| Report {
         container: &facts.name,
         profile: &wanted.title,
-        plan: Some((&plan, &facts, args.watch)),
+        plan: Some((&plan, &facts, args.watch.as_secs())),
         remarks: &remarks,
         ended,
     };
@@ -144,7 +140,7 @@ pub(super) async fn run(
         container: &container,
         blueprint: &blueprint,
         profile: &wanted.text,
-        watch: Duration::from_secs(args.watch),
+        watch: args.watch,
     };
     let (outcome, signal) = guarded(args, &endpoint, client, &real, &order, terminal).await?;
     told(report(Ended::Tried(&outcome)))?;
@@ -185,7 +181,7 @@ async fn guarded(
         client.socket().into(),
         "apply".into(),
         (&names.bearer).into(),
-        "--docker".into(),
+        "--docker-host".into(),
         endpoint.to_string().into(),
         "--guard".into(),
     ];
@@ -203,7 +199,7 @@ async fn guarded(
     let mut tell = |told: Told| match told {
         Told::Step(place) => {
             if let Some(&step) = order.plan.steps.get(place) {
-                let does = order.plan.told(step, order.facts, args.watch);
+                let does = order.plan.told(step, order.facts, args.watch.as_secs());
                 say(terminal, names, &format!("{}/{total} {does}", place + 1));
             }
         }
@@ -316,16 +312,6 @@ fn hold(endpoint: &Endpoint, names: &Names) -> Result<Option<Hold>, Failure> {
             ),
         )
     })
-}
-
-fn endpoint(args: &ApplyArgs) -> Result<Endpoint, Failure> {
-    let text = args.docker.as_deref().unwrap_or(DEFAULT_ENDPOINT);
-    let bad = |said: String| Failure::new(ExitStatus::BadInput, said);
-    Endpoint::parse(text)
-        .map_err(|error| bad(error.to_string()))?
-        .ok_or_else(|| {
-            bad("a container cannot be moved without an engine: --docker none".to_owned())
-        })
 }
 
 fn no_such(container: &str) -> Failure {

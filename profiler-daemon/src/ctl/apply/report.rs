@@ -205,9 +205,10 @@ fn tell_fault(name: &str, profile: &str, fault: &Fault, lines: &mut Vec<String>)
 fn folded(lines: &[String]) -> String {
     let mut text = String::new();
     for line in lines {
-        let indent = line.len() - line.trim_start().len();
-        text.push_str(&wrapped(line, indent + 2, WIDTH));
-        text.push('\n');
+        let bare = line.trim_start();
+        let indent = line.len() - bare.len();
+        let folded = wrapped(bare, indent + 2, WIDTH);
+        text.push_str(&format!("{:indent$}{folded}\n", ""));
     }
     text
 }

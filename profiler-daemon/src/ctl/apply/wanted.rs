@@ -8,16 +8,21 @@ use crate::{
     apply::{facts::Facts, real::Real},
     ctl::{
         circumstances::circumstances,
-        convert::written,
+        enforced::{preflight, seccomp},
         exit::{ExitStatus, Failure},
-        operand::{self, load},
-        profile_args::{CircumstancesArgs, WrittenDialect},
+        operand::{self, Operand, load},
+        profile_args::CircumstancesArgs,
         show::shortfalls,
         terminal::Terminal,
         wording::counted,
     },
+    docker::fresh::Seccomp,
     profile::compose::Options,
-    seccomp::{arch::Arch, dialects::printed::Leaning},
+    seccomp::{
+        arch::Arch,
+        dialects::docker::resolve::Circumstances,
+        preflight::{Effect, Obstacle},
+    },
 };
 
 /// A profile that the container can be moved to.
@@ -45,7 +50,7 @@ pub(super) async fn wanted(
     args: &ApplyArgs,
     facts: &Facts,
     container: &Value,
-    _real: &Real,
+    real: &Real,
     client: &Client,
     terminal: &Terminal,
 ) -> Result<Result<Wanted, Refused>, Failure> {
@@ -65,23 +70,54 @@ pub(super) async fn wanted(
         }
     };
     operand.warn(terminal);
-    let bytes = written(
-        &operand,
-        &circumstances,
-        WrittenDialect::Docker,
-        Leaning::Stricter,
-        terminal,
-    )?;
-    let bad = |message: String| Failure::new(ExitStatus::BadInput, message);
-    let document: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| bad(format!("{}: it cannot be written: {error}", operand.title)))?;
+    let bad = |what: &str| Failure::new(ExitStatus::BadInput, format!("{}: {what}", operand.title));
+    let Seccomp::Profile(text) = seccomp(&operand, &circumstances, terminal)? else {
+        return Err(bad(
+            "under it nothing is refused; `apply` does not take a container's filter away",
+        ));
+    };
+    let document: Value = serde_json::from_str(&text)
+        .map_err(|error| bad(&format!("it cannot be written for Docker: {error}")))?;
     let title = operand.title.clone();
-    remarks.retain(|remark| !remark.is_empty());
+    let mut reasons = Vec::new();
+    for obstacle in obstacles(&operand, &circumstances, facts, real).await? {
+        let calls = obstacle.calls.join(", ");
+        let told = if calls.is_empty() {
+            obstacle.what
+        } else {
+            format!("{}: {calls}", obstacle.what)
+        };
+        match obstacle.effect {
+            // A container that starts by luck is gone at the next restart.
+            Effect::Fails | Effect::ByChance => reasons.push(told),
+            Effect::MayFail => remarks.push(told),
+        }
+    }
+    if !reasons.is_empty() {
+        return Ok(Err(Refused { title, reasons }));
+    }
+    remarks.push("the container's runtime is known to start under it".to_owned());
     Ok(Ok(Wanted {
         title,
         text: document.to_string(),
         remarks,
     }))
+}
+
+/// What keeps the container's own runtime from starting it under the profile.
+async fn obstacles(
+    operand: &Operand,
+    circumstances: &Circumstances,
+    facts: &Facts,
+    real: &Real,
+) -> Result<Vec<Obstacle>, Failure> {
+    let engine = real.lifecycle().facts().await?;
+    let identity = real.lifecycle().identity(&facts.id, &engine).await?;
+    let Some(runtime) = &identity.runtime else {
+        return Ok(Vec::new());
+    };
+    let no_new_privileges = identity.no_new_privileges.unwrap_or_default();
+    preflight(operand, circumstances, runtime, no_new_privileges)
 }
 
 /// What the observation comes to; a profile that may lack something is applied on request only.

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::ctl::{
     args::Format,
+    container_args::{ContainerArgs, EngineArgs},
     profile_args::{CircumstancesArgs, HostArgs, MeaningName},
 };
 
@@ -15,6 +16,9 @@ pub struct RunArgs {
     /// The profile: a file, -, a container, image:REF, active:CONTAINER, docker-default or unconfined
     #[arg(long, value_name = "P")]
     pub profile: String,
+    /// Run a container of this image, instead of a command on this machine
+    #[arg(long, value_name = "IMAGE")]
+    pub docker: Option<String>,
     /// What becomes of calls that the profile refuses
     #[arg(long, value_enum, default_value = "enforce")]
     pub mode: ModeName,
@@ -45,8 +49,20 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the verb's description")]
     pub host: HostArgs,
-    /// The command and its arguments, after `--`
-    #[arg(last = true, required = true, value_name = "CMD")]
+    /// The engine's runtime that starts the container; its default without it
+    #[arg(long, value_name = "NAME")]
+    pub docker_runtime: Option<String>,
+    /// Pass standard input on to the container
+    #[arg(short, long)]
+    pub interactive: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub container: ContainerArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub engine: EngineArgs,
+    /// The command and its arguments, after `--`; with --docker the image's own without it
+    #[arg(last = true, required_unless_present = "docker", value_name = "CMD")]
     pub command: Vec<OsString>,
 }
 

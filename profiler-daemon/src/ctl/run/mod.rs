@@ -4,7 +4,10 @@
 
 pub mod args;
 mod asking;
+mod docker;
+mod docker_report;
 mod report;
+mod verdict;
 
 use args::{AnswerName, ModeName, RunArgs};
 use asking::Asking;
@@ -39,6 +42,9 @@ pub(super) fn run(args: &RunArgs, client: &Client, terminal: &Terminal) -> ExitS
 }
 
 fn perform(args: &RunArgs, client: &Client, terminal: &Terminal) -> Result<ExitStatus, Failure> {
+    if let Some(image) = &args.docker {
+        return docker::run(args, image, client, terminal);
+    }
     let answer = fits_together(args)?;
     let user = args
         .user
@@ -85,6 +91,12 @@ fn perform(args: &RunArgs, client: &Client, terminal: &Terminal) -> Result<ExitS
 /// Options that say nothing in a mode are mistakes.
 fn fits_together(args: &RunArgs) -> Result<AnswerName, Failure> {
     let bad = |message: &str| Err(Failure::new(ExitStatus::BadInput, message));
+    if args.docker_runtime.is_some() || args.interactive || args.container.is_asked_for() {
+        return bad(
+            "--docker-runtime, --interactive, --entrypoint, --env, --volume, --network and \
+             --no-new-privileges are for a container: name its image with --docker",
+        );
+    }
     if args.answer.is_some() && args.mode != ModeName::Notify {
         return bad("--answer says who decides about a call, which is for --mode notify only");
     }

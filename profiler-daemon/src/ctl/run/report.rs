@@ -6,7 +6,7 @@ use std::{ffi::OsString, fmt::Write as _};
 
 use serde_json::{Value, json};
 
-use super::args::ModeName;
+use super::{args::ModeName, verdict::Verdict};
 use crate::{
     ctl::{
         args::Format,
@@ -67,40 +67,11 @@ pub(super) struct Report<'a> {
     pub(super) outcome: &'a Outcome,
 }
 
-/// Who failed, as far as it can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// Nobody.
-    Succeeded,
-    /// The program failed, and nothing was refused to it.
-    Program,
-    /// The program failed or was ended, and the profile refused it something.
-    Profile,
-    /// The program failed, and nobody watched whether anything was refused.
-    Unknown,
-}
-
 impl Verdict {
-    fn of(outcome: &Outcome) -> Self {
+    fn of_command(outcome: &Outcome) -> Self {
         let refused = outcome.refusals.as_ref().map(Refusals::refused);
-        if outcome.status == Some(0) {
-            Self::Succeeded
-        } else if outcome.signal == Some(libc::SIGSYS) || refused.is_some_and(|count| count > 0) {
-            Self::Profile
-        } else if refused.is_some() {
-            Self::Program
-        } else {
-            Self::Unknown
-        }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Program => "program",
-            Self::Profile => "profile",
-            Self::Unknown => "unknown",
-        }
+        let sigsys = outcome.signal == Some(libc::SIGSYS);
+        Self::of(outcome.status == Some(0), sigsys, refused)
     }
 }
 
@@ -150,7 +121,7 @@ impl Report<'_> {
 
     fn summary(&self) -> String {
         let Some(refusals) = &self.outcome.refusals else {
-            return match (Verdict::of(self.outcome), self.mode) {
+            return match (Verdict::of_command(self.outcome), self.mode) {
                 (Verdict::Profile, _) => {
                     "the profile ended it for a call; --mode log tells for which".to_owned()
                 }
@@ -173,7 +144,7 @@ impl Report<'_> {
                 total - refused
             ),
         };
-        match Verdict::of(self.outcome) {
+        match Verdict::of_command(self.outcome) {
             Verdict::Profile if self.outcome.signal == Some(libc::SIGSYS) && refused == 0 => {
                 "the profile ended it for a call; --mode log tells for which".to_owned()
             }
@@ -195,7 +166,7 @@ impl Report<'_> {
                 ModeName::Notify => "notify",
                 ModeName::Kill => "kill",
             },
-            "outcome": Verdict::of(outcome).word(),
+            "outcome": Verdict::of_command(outcome).word(),
             "status": outcome.status,
             "signal": outcome.signal.map(signal_name),
             "refused": outcome.refusals.as_ref().map(|refusals| json!({

@@ -2,12 +2,14 @@
 //!
 //! A runtime loads the filter first and executes the program after that, so a profile without
 //! these calls starts nothing. Tables in `needs` (what is known), `learned` (what this host's
-//! runtime was seen to call) and `forbidden` (what neither may bring in). Must not look at what
+//! runtime was seen to call), `forbidden` (what neither may bring in) and `starts` (what a start
+//! fails without). Must not look at what
 //! the container's own programs called.
 
 pub mod forbidden;
 pub mod learned;
 pub mod needs;
+pub mod starts;
 mod version;
 
 use std::collections::BTreeMap;

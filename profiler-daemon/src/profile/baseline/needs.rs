@@ -37,6 +37,18 @@ impl Family {
     }
 }
 
+impl Family {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Runc => "runc",
+            Self::Crun => "crun",
+            Self::Youki => "youki",
+        }
+    }
+}
+
 /// Calls that one runtime makes for one purpose.
 pub struct Need {
     /// Who.

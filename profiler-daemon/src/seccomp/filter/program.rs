@@ -120,6 +120,15 @@ impl Instruction {
         }
     }
 
+    /// A program's instructions from its words, in this machine's byte order.
+    #[must_use]
+    pub fn list(words: Vec<u64>) -> Vec<Self> {
+        words
+            .into_iter()
+            .map(|word| Self::from_bytes(word.to_ne_bytes()))
+            .collect()
+    }
+
     /// As the kernel takes it, in this machine's byte order.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::BYTES] {

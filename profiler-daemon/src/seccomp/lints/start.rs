@@ -5,79 +5,19 @@
 
 use super::verdicts::Verdicts;
 use crate::{
-    profile::{baseline, identity::Runtime},
+    profile::{
+        baseline::{
+            self,
+            needs::Family,
+            starts::{REQUIRED, SPORADIC, TOLERATED},
+        },
+        identity::Runtime,
+    },
     seccomp::{
         dialects::docker::Profile,
         finding::{Findings, Level},
     },
 };
-
-/// Calls without which starts of one kind fail, each time. Measured with runc 1.1.5 and 1.3.6 by
-/// leaving out one at a time; of crun as its code tells.
-struct Start {
-    /// The runtime, by a name that `profile::baseline` knows.
-    runtime: &'static str,
-    /// What it cannot do, and when.
-    fails: &'static str,
-    required: &'static [&'static str],
-}
-
-const STARTS: [Start; 4] = [
-    Start {
-        runtime: "runc",
-        fails: "cannot start a container, with no-new-privileges or without",
-        required: &["close", "fstatfs", "getdents64", "openat", "write"],
-    },
-    Start {
-        runtime: "runc",
-        fails: "cannot start a container without no-new-privileges",
-        required: &[
-            "capget",
-            "capset",
-            "chdir",
-            "fstat",
-            "getcwd",
-            "getppid",
-            "newfstatat",
-            "prctl",
-            "read",
-            "setgid",
-            "setgroups",
-            "setuid",
-        ],
-    },
-    Start {
-        runtime: "runc",
-        fails: "since 1.2.8 and 1.3.3 cannot start a container",
-        required: &["statx"],
-    },
-    Start {
-        runtime: "crun",
-        fails: "cannot start a container without no-new-privileges",
-        required: &["capset", "prctl", "read", "setresgid", "setresuid"],
-    },
-];
-
-/// Calls of the Go runtime that a start makes or not, as timing has it. Measured: without them one
-/// start in six fails.
-const SPORADIC: [&str; 2] = ["futex", "rt_sigreturn"];
-
-/// Calls that runtimes try and do without if they get an errno. A filter that kills for them kills
-/// the start.
-const TOLERATED: [&str; 12] = [
-    "close_range",
-    "epoll_ctl",
-    "faccessat",
-    "faccessat2",
-    "fcntl",
-    "fsconfig",
-    "fsmount",
-    "fsopen",
-    "getpid",
-    "open_tree",
-    "openat2",
-    "readlinkat",
-];
 
 pub(super) fn check(profile: &Profile, verdicts: &Verdicts, findings: &mut Findings) {
     let place = profile.default_action.as_ref().and_then(|word| word.place);
@@ -99,14 +39,14 @@ pub(super) fn check(profile: &Profile, verdicts: &Verdicts, findings: &mut Findi
         });
         return;
     }
-    for start in &STARTS {
-        let missing = verdicts.refused_of(start.required);
+    for start in &REQUIRED {
+        let missing = verdicts.refused_of(start.names);
         if !missing.is_empty() {
             findings.add(Level::Warning, "cannot-start", place, || {
                 (
                     format!(
                         "under this {} {}: it needs {}",
-                        start.runtime,
+                        start.family.name(),
                         start.fails,
                         missing.join(" ")
                     ),
@@ -146,42 +86,16 @@ pub(super) fn check(profile: &Profile, verdicts: &Verdicts, findings: &mut Findi
     }
 }
 
-/// What runc may call and no row of [`STARTS`] has.
+/// What runc may call and no row of [`REQUIRED`] has.
 fn runcs_baseline() -> impl Iterator<Item = &'static str> {
     let runc = Runtime {
-        name: "runc".to_owned(),
+        name: Family::Runc.name().to_owned(),
         version: None,
         libseccomp: None,
     };
-    let required = |name: &&str| STARTS.iter().any(|start| start.required.contains(name));
+    let required = |name: &&str| REQUIRED.iter().any(|start| start.names.contains(name));
     baseline::of(&runc, None)
         .into_keys()
         .filter(move |name| !required(name) && !TOLERATED.contains(name))
         .filter(|name| *name != "execve" && !SPORADIC.contains(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::seccomp::facts::names;
-
-    #[test]
-    fn what_a_start_cannot_do_without_is_in_the_baseline() {
-        for start in &STARTS {
-            let runtime = Runtime {
-                name: start.runtime.to_owned(),
-                version: None,
-                libseccomp: None,
-            };
-            let baseline = baseline::of(&runtime, Some(false));
-            for name in start.required {
-                assert!(baseline.contains_key(name), "{} {name}", start.runtime);
-            }
-        }
-        for name in SPORADIC {
-            assert!(baseline::united().contains_key(name));
-        }
-        assert!(TOLERATED.into_iter().all(names::is_known));
-        assert!(TOLERATED.is_sorted());
-    }
 }

@@ -40,6 +40,16 @@ impl Circumstances {
     }
 }
 
+/// What a kernel is taken for that does not say its version: newer than any that is known.
+pub const NEWEST_KERNEL: (u32, u32) = (u32::MAX, 0);
+
+/// The first two numbers of a kernel's release: 6 and 1 of `6.1.0-18-amd64`.
+#[must_use]
+pub fn kernel_version(release: &str) -> Option<(u32, u32)> {
+    let mut parts = release.split(|letter: char| !letter.is_ascii_digit());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
 /// What a profile comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
