@@ -9,10 +9,14 @@
 
 #[path = "apply/bad.rs"]
 mod bad;
+#[path = "apply/composed.rs"]
+mod composed;
 #[path = "apply/ground.rs"]
 mod ground;
 #[path = "apply/kept.rs"]
 mod kept;
 #[path = "apply/killed.rs"]
 mod killed;
+#[path = "apply/observed.rs"]
+mod observed;
 mod testbed;

@@ -62,6 +62,8 @@ pub enum Outcome {
     NotMoved {
         /// Why.
         fault: Fault,
+        /// It had been stopped or renamed by then.
+        touched: bool,
         /// What was done to get back, a sentence each.
         undone: Vec<String>,
         /// That the old one works: none if it does, or what is wrong with it.
@@ -134,7 +136,7 @@ pub async fn perform(
                 words(&stop),
                 order.plan.names.spent()
             ))),
-            Err(stop) => return back(port, order, stop, step, tell).await,
+            Err(stop) => return back(port, order, stop, place, tell).await,
         }
     }
     if progress.unasked {
@@ -267,9 +269,14 @@ async fn back(
     port: &impl Port,
     order: &Order<'_>,
     stop: Stop,
-    step: Step,
+    place: usize,
     tell: &mut dyn FnMut(Told),
 ) -> Outcome {
+    let begun = order.plan.steps.get(..=place).unwrap_or_default();
+    let touched = begun
+        .iter()
+        .any(|step| matches!(step, Step::StopOld | Step::NameOld));
+    let step = begun.last().copied().unwrap_or(Step::Make);
     let unsettled = matches!(&stop, Stop::Engine(error) if error.unsettled || error.unreachable);
     let fault = match stop {
         Stop::Fault(fault) => fault,
@@ -294,6 +301,7 @@ async fn back(
     };
     Outcome::NotMoved {
         fault,
+        touched,
         undone,
         trouble,
     }

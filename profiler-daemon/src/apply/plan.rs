@@ -137,7 +137,3 @@ impl Plan {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "plan_tests.rs"]
-mod tests;

@@ -151,7 +151,3 @@ fn without_bearer(found: &Found) -> Next {
         _ => Next::Settled,
     }
 }
-
-#[cfg(test)]
-#[path = "recovery_tests.rs"]
-mod tests;

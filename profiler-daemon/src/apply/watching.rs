@@ -181,7 +181,3 @@ async fn evidence(
     lines.extend(wrote.lines().map(|line| format!("it wrote: {line}")));
     lines
 }
-
-#[cfg(test)]
-#[path = "watching_tests.rs"]
-mod tests;

@@ -285,4 +285,4 @@ fn wishes(container: &Value, told: &Value) -> Value {
 
 #[cfg(test)]
 #[path = "blueprint_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -304,6 +304,11 @@ impl Drop for Ground {
     }
 }
 
+/// What was said, whatever the lines it was broken into.
+pub(crate) fn unfolded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// What the web server at this port answers; nothing if it does not.
 pub(crate) fn answer(port: u16) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
@@ -360,8 +365,12 @@ pub(crate) fn essence(told: &Value) -> Value {
             )
         })
         .collect();
+    let mut config = told["Config"].clone();
+    if config["Hostname"] == short {
+        config["Hostname"] = json!("its own id");
+    }
     json!({
-        "image": told["Image"], "config": told["Config"], "host": host, "mounts": mounts,
+        "image": told["Image"], "config": config, "host": host, "mounts": mounts,
         "networks": networks, "name": told["Name"], "path": told["Path"], "args": told["Args"],
     })
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::{
-    ground::{Ground, WORDS, answer, essence},
+    ground::{Ground, WORDS, answer, essence, unfolded},
     testbed::Testbed,
 };
 
@@ -81,7 +81,7 @@ fn all_is_the_same_after_a_move_but_for_the_profile() {
     // Again: nothing to do, and nothing done.
     let ended = ground.apply(&[&web, "--profile", &profile]);
     assert!(
-        ended.success() && ended.stdout.contains("has this profile already"),
+        ended.success() && unfolded(&ended.stdout).contains("has this profile already"),
         "{ended}"
     );
     assert_eq!(ground.inspect(&web)["Id"], after["Id"]);
@@ -154,7 +154,7 @@ fn a_container_that_holds_nothing_exclusive_is_tried_beside_itself_and_never_awa
     let profile = ground.without(CHMOD, "strict.json");
     let ended = ground.apply(&[&web, "--profile", &profile, "--watch", "2"]);
     assert!(ended.success(), "{ended}");
-    assert!(ended.stderr.contains("1/12 start "), "{ended}");
+    assert!(unfolded(&ended.stderr).contains("1/12 start "), "{ended}");
     let after = ground.inspect(&web);
     assert_eq!(essence(&before), essence(&after));
     assert_eq!(ground.exec(&web, &["chmod", "777", "/tmp"]), None);

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    ground::{Ground, PATIENCE, answer, free_port},
+    ground::{Ground, PATIENCE, answer, free_port, unfolded},
     testbed::{Testbed, eventually},
 };
 
@@ -163,9 +163,7 @@ fn one_container_is_moved_by_one_at_a_time() {
     let ended = ground.apply(&[&web, "--profile", "docker-default"]);
     assert_eq!(ended.status, Some(1), "{ended}");
     assert!(
-        ended
-            .stderr
-            .contains("another `profilectl apply` is moving it"),
+        unfolded(&ended.stderr).contains("another `profilectl apply` is moving it"),
         "{ended}"
     );
     assert_eq!(child.wait().expect("a child").code(), Some(0));

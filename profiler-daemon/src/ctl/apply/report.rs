@@ -62,23 +62,22 @@ impl Report<'_> {
             let steps = plan.steps.iter();
             steps.map(move |&step| json!({"step": step, "does": plan.told(step, facts, watch)}))
         });
-        let (mut id, mut kept, mut fault, mut undone, mut trouble) = (
-            Value::Null,
-            Value::Null,
-            Value::Null,
-            json!([]),
-            Value::Null,
-        );
+        let (mut id, mut kept, mut fault, mut trouble) =
+            (Value::Null, Value::Null, Value::Null, Value::Null);
+        let (mut touched, mut undone) = (json!(false), json!([]));
         match &self.ended {
             Ended::Tried(Outcome::Moved { id: new, kept: old }) => {
                 id = json!(new);
                 kept = json!(old);
+                touched = json!(true);
             }
             Ended::Tried(Outcome::NotMoved {
                 fault: why,
+                touched: was_touched,
                 undone: deeds,
                 trouble: wrong,
             }) => {
+                touched = json!(was_touched);
                 fault = json!({"reason": why.reason, "evidence": why.evidence});
                 undone = json!(deeds);
                 trouble = json!(wrong);
@@ -100,6 +99,7 @@ impl Report<'_> {
             "id": id,
             "kept": kept,
             "fault": fault,
+            "touched": touched,
             "undone": undone,
             "trouble": trouble,
             "compose": compose,
@@ -150,13 +150,14 @@ impl Report<'_> {
             }
             Ended::Tried(Outcome::NotMoved {
                 fault,
-                undone,
+                touched,
                 trouble,
+                undone: _,
             }) => {
                 tell_fault(&name, &profile, fault, &mut lines);
-                lines.push(match (trouble, undone.is_empty()) {
-                    (None, true) => format!("{name} was not touched, and works"),
-                    (None, false) => format!("{name} is the old one again, and works"),
+                lines.push(match (trouble, touched) {
+                    (None, false) => format!("{name} was not touched, and works"),
+                    (None, true) => format!("{name} is the old one again, and works"),
                     (Some(trouble), _) => format!("{name}: {}", printable(trouble)),
                 });
             }
