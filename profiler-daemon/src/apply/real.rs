@@ -94,7 +94,6 @@ impl Real {
     }
 }
 
-/// Part of the engine's answer when two containers begin with what was asked for.
 fn told(error: LifecycleError) -> PortError {
     let said = error.to_string();
     match error {
@@ -196,13 +195,17 @@ fn refused(refusal: &Refusal) -> RefusedCall {
         RefusedWith::Errno(number) => format!("errno {number}"),
         RefusedWith::Sigsys => "SIGSYS".to_owned(),
     };
-    let by = refusal.exe.as_deref().unwrap_or(&refusal.comm);
+    // A shell that is many programs executes itself, and then only the name tells.
+    let exe = refusal.exe.as_deref().unwrap_or("an unknown executable");
     RefusedCall {
         call: if abi == "x86_64" {
             name
         } else {
             format!("{name} ({abi})")
         },
-        told: format!("{with}, {} times, by {by}", refusal.count),
+        told: format!(
+            "{with}, {} times, by {exe} (comm {})",
+            refusal.count, refusal.comm
+        ),
     }
 }
