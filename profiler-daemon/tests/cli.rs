@@ -472,6 +472,7 @@ fn every_verb_has_its_help() {
         "status",
         "record",
         "run",
+        "verify",
         "audit",
         "check",
         "eval",

@@ -130,6 +130,11 @@ const REACH: &[(&str, &[&str])] = &[
         "ctl::enforced",
         &["ctl", "docker::fresh", "audit", "seccomp", "profile"],
     ),
+    ("ctl::enforced_wording", &["ctl", "trial::proof", "seccomp"]),
+    (
+        "ctl::docker_failure",
+        &["ctl", "docker::client", "docker::lifecycle", "trial"],
+    ),
     (
         "trial",
         &[

@@ -35,7 +35,7 @@ pub(super) fn filter(proof: Option<&Proof>) -> String {
             } else if findings.iter().any(|finding| finding.loosens) {
                 "lets through more than the profile says, see below"
             } else {
-                "lets through nothing more than the profile says, see below"
+                "lets through nothing more than the profile says, but is not the same"
             };
             format!("{what} ({})", printable(told))
         }

@@ -8,7 +8,7 @@ use crate::{
         evidence::{Evidence, FirstProcess},
         loaded::{LoadedFinding, loaded},
     },
-    kernel,
+    kernel::loaded_filters,
     profile::{completeness::Completeness, identity::Identity, observation::Observation},
     seccomp::{diagram::Diagrams, filter::program::Instruction},
 };
@@ -72,7 +72,7 @@ impl Subject<'_> {
 
     fn evidence(&self, ptrace: bool) -> Evidence {
         let process = self.identity.pid.filter(|_| ptrace).map(|pid| {
-            let read = kernel::loaded_filters(pid).map_err(|error| error.to_string());
+            let read = loaded_filters(pid).map_err(|error| error.to_string());
             let layers = read.map(|layers| layers.into_iter().map(Instruction::list).collect());
             FirstProcess {
                 pid,
