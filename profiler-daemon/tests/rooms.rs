@@ -93,6 +93,7 @@ const REACH: &[(&str, &[&str])] = &[
         "apply::moving",
         &["apply", "docker::blueprint", "docker::sameness"],
     ),
+    ("apply::moving_tests", &["apply", "docker::blueprint"]),
     ("apply::undoing", &["apply", "docker::sameness"]),
     (
         "apply::real",

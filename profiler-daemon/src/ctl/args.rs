@@ -87,10 +87,10 @@ pub enum Verb {
     Record(RecordArgs),
     /// Run a command under a profile, and say what was refused
     Run(Box<RunArgs>),
-    /// Move a running container to its profile, or leave it as it was
-    Apply(Box<ApplyArgs>),
     /// Start an image under a profile, several times, and say how it went
     Verify(Box<VerifyArgs>),
+    /// Move a running container to its profile, or leave it as it was
+    Apply(Box<ApplyArgs>),
     /// Compare what a container may do with what it does
     Audit(AuditArgs),
     /// Find what is wrong with a profile
