@@ -59,7 +59,10 @@ pub(super) async fn run(
     let Some(_hold) = hold(&endpoint, &names)? else {
         return Err(Failure::new(
             ExitStatus::Found,
-            format!("{}: another `profilectl apply` is moving it", names.bearer),
+            format!(
+                "{}: another `profilectl apply` is moving it, or puts it in order",
+                names.bearer
+            ),
         ));
     };
     if !put_in_order(args, &names, &real, terminal).await? {
