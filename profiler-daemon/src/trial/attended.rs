@@ -43,6 +43,24 @@ pub struct Attended {
     pub refusals: Option<Vec<Refusal>>,
 }
 
+/// Exit status of a container that SIGSYS ended.
+const SIGSYS_STATUS: i64 = 128 + 31;
+
+impl Attended {
+    /// What the profile refused to the runtime, where the start failed.
+    pub fn refused_start(&self) -> impl Iterator<Item = &Refusal> {
+        let failed = self.ended.is_err();
+        let refusals = self.refusals.iter().flatten();
+        refusals.filter(move |refusal| failed && refusal.by_runtime)
+    }
+
+    /// Whether the container was ended for a call.
+    #[must_use]
+    pub fn ended_by_sigsys(&self) -> bool {
+        self.ended == Ok(SIGSYS_STATUS)
+    }
+}
+
 impl Stage {
     /// Makes a container, runs it to its end, and removes it.
     ///

@@ -1,7 +1,7 @@
 //! Who tells what a container called and was refused: the daemon of this host, one of our own for
 //! as long as it is needed, or nobody.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::own_daemon::OwnDaemon;
 use crate::{
@@ -98,10 +98,4 @@ impl Observer {
             left = left.saturating_sub(PAUSE);
         }
     }
-}
-
-/// Where our own `profilerd` lies: beside the running program.
-pub(super) fn beside_us() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?.with_file_name("profilerd");
-    program.is_file().then_some(program)
 }

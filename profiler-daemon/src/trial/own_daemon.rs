@@ -12,7 +12,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use super::observer::beside_us;
 use crate::{api::client::Client, docker::endpoint::Endpoint};
 
 /// How long it may take to begin: loading the programs takes a fraction of a second.
@@ -106,6 +105,12 @@ impl Drop for OwnDaemon {
             tracing::warn!(%error, folder = %self.folder.path().display(), "the profilerd of this trial was killed");
         }
     }
+}
+
+/// Where our own `profilerd` lies: beside the running program.
+fn beside_us() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.with_file_name("profilerd");
+    program.is_file().then_some(program)
 }
 
 fn end(child: &mut Child) -> io::Result<()> {

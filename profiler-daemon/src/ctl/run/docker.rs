@@ -16,17 +16,17 @@ use crate::{
         exit::{ExitStatus, Failure},
         operand::load,
         printable::wrapped,
-        profile_args::MeaningName,
+        profile_args::{MeaningName, NativeArch},
         table::WIDTH,
         terminal::Terminal,
     },
-    docker::{fresh::Fresh, lifecycle::Lifecycle},
+    docker::{
+        fresh::{Fresh, Seccomp},
+        lifecycle::Lifecycle,
+    },
     seccomp::preflight::Effect,
     trial::{Stage, attended::Attended, observer::Observer},
 };
-
-/// Exit status of a container that SIGSYS ended.
-const SIGSYS_STATUS: i64 = 128 + libc::SIGSYS as i64;
 
 /// Runs the container and reports; ends as it does.
 pub(super) fn run(
@@ -59,7 +59,7 @@ fn fits_together(args: &RunArgs) -> Result<(), Failure> {
         || args
             .circumstances
             .arch
-            .is_some_and(|arch| arch != crate::ctl::profile_args::NativeArch::X86_64)
+            .is_some_and(|arch| arch != NativeArch::X86_64)
         || args.circumstances.kernel.is_some()
     {
         "the container's own runtime, on this machine, makes the filter: leave --meaning, --runtime, \
@@ -149,14 +149,17 @@ async fn perform(
     Ok(status(&attended))
 }
 
-fn fresh(args: &RunArgs, image: &str, seccomp: crate::docker::fresh::Seccomp) -> Fresh {
+fn fresh(args: &RunArgs, image: &str, seccomp: Seccomp) -> Fresh {
     let mut cap_drop = args.circumstances.cap_drop.clone();
     if args.drop_caps {
         cap_drop.push("ALL".to_owned());
     }
-    let words = args.command.iter().map(|word| word.to_string_lossy());
     Fresh {
-        command: words.map(std::borrow::Cow::into_owned).collect(),
+        command: args
+            .command
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
         user: args.user.clone(),
         runtime: args.docker_runtime.clone(),
         stdin: args.interactive,
@@ -172,7 +175,7 @@ fn status(attended: &Attended) -> ExitStatus {
     match &attended.ended {
         Ok(status) => ExitStatus::Command(u8::try_from(*status).unwrap_or(125)),
         Err(said)
-            if refused_start(attended).next().is_some() || said.contains("permission denied") =>
+            if attended.refused_start().next().is_some() || said.contains("permission denied") =>
         {
             ExitStatus::CannotRun
         }
@@ -181,18 +184,4 @@ fn status(attended: &Attended) -> ExitStatus {
         }
         Err(_) => ExitStatus::Executor,
     }
-}
-
-/// What the profile refused to the runtime, where that is what a start failed of.
-pub(super) fn refused_start(
-    attended: &Attended,
-) -> impl Iterator<Item = &crate::profile::observation::Refusal> {
-    let failed = attended.ended.is_err();
-    let refusals = attended.refusals.iter().flatten();
-    refusals.filter(move |refusal| failed && refusal.by_runtime)
-}
-
-/// Whether the container was ended for a call.
-pub(super) fn by_sigsys(attended: &Attended) -> bool {
-    attended.ended == Ok(SIGSYS_STATUS)
 }

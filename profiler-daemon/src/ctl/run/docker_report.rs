@@ -5,10 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{
-    docker::{by_sigsys, refused_start},
-    verdict::Verdict,
-};
+use super::verdict::Verdict;
 use crate::{
     audit::loaded::LoadedFinding,
     ctl::{
@@ -63,11 +60,11 @@ impl Report<'_> {
     }
 
     fn verdict(&self) -> Verdict {
-        if refused_start(self.attended).next().is_some() {
+        if self.attended.refused_start().next().is_some() {
             return Verdict::Profile;
         }
         let succeeded = self.attended.ended == Ok(0);
-        Verdict::of(succeeded, by_sigsys(self.attended), self.count())
+        Verdict::of(succeeded, self.attended.ended_by_sigsys(), self.count())
     }
 
     fn text(&self) -> String {
@@ -79,7 +76,7 @@ impl Report<'_> {
         let mut text = format!("{}\n", wrapped(&line, 2, WIDTH));
         let shown: Vec<&Refusal> = match &self.attended.ended {
             Ok(_) => self.refused().unwrap_or_default(),
-            Err(_) => refused_start(self.attended).collect(),
+            Err(_) => self.attended.refused_start().collect(),
         };
         for refusal in shown.iter().take(MOST_SHOWN) {
             let who = refusal.exe.as_deref().unwrap_or(&refusal.comm);
@@ -119,7 +116,7 @@ impl Report<'_> {
             Verdict::Profile if self.attended.ended.is_err() => {
                 "the profile kept the runtime from starting it".to_owned()
             }
-            Verdict::Profile if by_sigsys(self.attended) => {
+            Verdict::Profile if self.attended.ended_by_sigsys() => {
                 format!("{told}, and ended it for one")
             }
             Verdict::Profile => format!("{told}, which may be why"),

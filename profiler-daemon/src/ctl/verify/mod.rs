@@ -23,7 +23,6 @@ use super::{
     operand::{Operand, load},
     profile_args::CircumstancesArgs,
     terminal::Terminal,
-    wording::counted,
 };
 use crate::{
     api::client::Client,
@@ -242,9 +241,4 @@ fn cancelled_by_signals() -> Result<CancellationToken, Failure> {
         });
     }
     Ok(cancel)
-}
-
-/// `4 of 5 starts`
-fn of_starts(count: u64, all: u64) -> String {
-    format!("{count} of {}", counted(all, "start", "starts"))
 }

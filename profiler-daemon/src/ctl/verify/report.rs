@@ -4,17 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{
-    judge::{NOT_STOPPED, Tally, Verdict},
-    of_starts,
-};
+use super::judge::{NOT_STOPPED, Tally, Verdict};
 use crate::{
     ctl::{
         enforced_wording::{filter, obstacle_told},
         loaded_wording,
         printable::{printable, wrapped},
         table::WIDTH,
-        wording::{call_name, refused_with, times},
+        wording::{call_name, counted, refused_with, times},
     },
     profile::observation::Refusal,
     trial::{check::Check, observer::Observer, proof::Proof},
@@ -237,4 +234,9 @@ fn refusal_value(refusal: &Refusal) -> Value {
         "exe": refusal.exe,
         "comm": refusal.comm,
     })
+}
+
+/// `4 of 5 starts`
+fn of_starts(count: u64, all: u64) -> String {
+    format!("{count} of {}", counted(all, "start", "starts"))
 }
