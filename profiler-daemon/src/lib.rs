@@ -10,6 +10,7 @@
 //! `daemon` alone knows every adapter. `tests/rooms.rs` guards this.
 
 pub mod api;
+pub mod apply;
 pub mod audit;
 pub mod cgroup;
 pub mod collector;

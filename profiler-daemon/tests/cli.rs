@@ -473,6 +473,7 @@ fn every_verb_has_its_help() {
         "record",
         "run",
         "verify",
+        "apply",
         "audit",
         "check",
         "eval",

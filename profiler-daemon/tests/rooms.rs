@@ -88,6 +88,29 @@ const REACH: &[(&str, &[&str])] = &[
             "profile",
         ],
     ),
+    ("apply", &["apply"]),
+    (
+        "apply::moving",
+        &["apply", "docker::blueprint", "docker::sameness"],
+    ),
+    ("apply::moving_tests", &["apply", "docker::blueprint"]),
+    ("apply::undoing", &["apply", "docker::sameness"]),
+    (
+        "apply::real",
+        &["apply", "docker", "api::client", "profile"],
+    ),
+    (
+        "ctl::apply",
+        &[
+            "ctl",
+            "apply",
+            "docker",
+            "api::client",
+            "api::protocol",
+            "seccomp",
+            "profile",
+        ],
+    ),
     (
         "ctl::verify",
         &[
@@ -133,7 +156,20 @@ const REACH: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that take values and give values.
-const PURE: &[&str] = &["profile", "recording", "seccomp", "audit", "api::protocol"];
+const PURE: &[&str] = &[
+    "profile",
+    "recording",
+    "seccomp",
+    "audit",
+    "api::protocol",
+    "apply::compose",
+    "apply::facts",
+    "apply::names",
+    "apply::plan",
+    "apply::recovery",
+    "docker::blueprint",
+    "docker::sameness",
+];
 
 /// Crates that reach outside the process, or wait.
 const IMPURE_CRATES: &[&str] = &[

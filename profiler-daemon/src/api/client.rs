@@ -74,6 +74,12 @@ impl Client {
         }
     }
 
+    /// The daemon's socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// How the daemon is.
     ///
     /// # Errors

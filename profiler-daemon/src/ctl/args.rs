@@ -7,6 +7,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::apply::args::ApplyArgs;
 use super::profile_args::{
     AuditArgs, CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect,
 };
@@ -88,6 +89,8 @@ pub enum Verb {
     Run(Box<RunArgs>),
     /// Start an image under a profile, several times, and say how it went
     Verify(Box<VerifyArgs>),
+    /// Move a running container to its profile, or leave it as it was
+    Apply(Box<ApplyArgs>),
     /// Compare what a container may do with what it does
     Audit(AuditArgs),
     /// Find what is wrong with a profile

@@ -41,7 +41,7 @@ pub(super) fn deliver_bytes(
 
 /// Readers see the old content or the new, never a part; what is no regular file is written to in
 /// place, for replacing `/dev/null` would be a disaster.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             return Err(io::Error::other("it is a directory; name a file in it"));

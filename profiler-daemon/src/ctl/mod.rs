@@ -3,6 +3,7 @@
 //! Talks to the daemon through `api::client` only. Data goes to standard output, everything else to
 //! standard error.
 
+pub mod apply;
 pub mod args;
 mod audit;
 mod check;
@@ -82,6 +83,7 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Export(args) => export::run(&args, client, terminal).await,
         Verb::Watch(args) => watch::run(&args, client, terminal).await,
         Verb::Status(args) => status::run(&args, client, terminal).await,
+        Verb::Apply(args) => apply::run(&args, client, terminal).await,
         Verb::Audit(args) => audit::run(&args, client, terminal).await,
         Verb::Check(args) => check::run(&args, client, terminal).await,
         Verb::Eval(args) => eval::run(&args, client, terminal).await,

@@ -5,8 +5,10 @@
 //! bollard's models into our words: convert, defaults, event
 //! what outlives a connection: order, received, memory
 //! what is done to containers: fresh (a new one) → lifecycle (requests) → condition (how it is)
+//! a container made again: blueprint → verbatim (requests that lose no field) → sameness
 //! ```
 
+pub mod blueprint;
 pub mod client;
 pub mod condition;
 pub mod convert;
@@ -19,5 +21,7 @@ mod memory;
 mod order;
 mod received;
 pub mod runtime;
+pub mod sameness;
 mod session;
+pub mod verbatim;
 pub mod watch;

@@ -20,11 +20,12 @@ use serde::{Deserialize, Serialize};
 use crate::{debian, workspace};
 
 /// What the testbed and the tests that use it need from Debian.
-const PACKAGES: [&str; 16] = [
+const PACKAGES: [&str; 17] = [
     "busybox-static",
     "ca-certificates",
     "crun",
     "debootstrap",
+    "docker-compose",
     "docker.io",
     "gcc",
     "iptables",
