@@ -11,6 +11,7 @@ mod clock;
 mod compile;
 mod completions;
 mod convert;
+mod coverage;
 mod delivery;
 mod diff;
 mod edit;
@@ -21,6 +22,8 @@ mod export;
 mod findings;
 mod list;
 mod loaded_wording;
+mod merge;
+mod observations;
 mod operand;
 mod policy_wording;
 mod printable;
@@ -84,6 +87,8 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Convert(args) => convert::run(&args, client, terminal).await,
         Verb::Edit(args) => edit::run(&args, client, terminal).await,
         Verb::Diff(args) => diff::run(&args, client, terminal).await,
+        Verb::Merge(args) => merge::run(&args, client, terminal).await,
+        Verb::Observations(verb) => observations::run(&verb, client, terminal).await,
         Verb::Completions(args) => completions::run(&args, terminal),
         Verb::Record(args) => Ok(record::run(args)),
         Verb::Run(args) => Ok(run::run(&args, client, terminal)),

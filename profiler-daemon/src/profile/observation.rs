@@ -241,9 +241,18 @@ fn merged_refusals(mine: Vec<Refusal>, theirs: Vec<Refusal>) -> Vec<Refusal> {
 }
 
 impl Sighting {
+    /// The one of two that counts as the first.
+    pub(super) fn earlier(self, other: Self) -> Self {
+        if other.rank() < self.rank() {
+            other
+        } else {
+            self
+        }
+    }
+
     /// Decides between two of the same call: the earlier, then anything that does not depend on
     /// which came to hand first.
-    fn rank(&self) -> (u64, u32, u32, &str, Option<&str>) {
+    pub(super) fn rank(&self) -> (u64, u32, u32, &str, Option<&str>) {
         (
             self.at_ms,
             self.pid,
@@ -256,7 +265,7 @@ impl Sighting {
 
 impl Refusal {
     /// As with sightings.
-    fn rank(&self) -> (u64, u32, &str, Option<&str>) {
+    pub(super) fn rank(&self) -> (u64, u32, &str, Option<&str>) {
         (self.first_ms, self.pid, &self.comm, self.exe.as_deref())
     }
 }

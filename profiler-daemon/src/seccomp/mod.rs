@@ -19,3 +19,4 @@ pub mod meaning;
 pub mod policy;
 pub mod runtime_needs;
 pub mod summary;
+pub mod union;

@@ -1,0 +1,100 @@
+//! The union as it was made, compared with the union by meaning: exact for every call and argument.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashSet;
+
+use super::{Compromise, Part};
+use crate::seccomp::{
+    arch::Arch,
+    diagram::{Diagrams, Node, TooLarge},
+    meaning::exact,
+    policy::Policy,
+};
+
+/// What the parts mean, each and together.
+pub(super) struct Proof {
+    diagrams: Diagrams,
+    parts: Vec<Node>,
+    together: Option<Node>,
+}
+
+impl Proof {
+    pub(super) fn of(parts: &[Part]) -> Result<Self, TooLarge> {
+        let mut diagrams = Diagrams::new();
+        let mut nodes = Vec::new();
+        let mut together: Option<Node> = None;
+        for part in parts {
+            let node = exact::diagram(&mut diagrams, &part.policy)?;
+            together = Some(match together {
+                Some(others) => diagrams.loosest(others, node)?,
+                None => node,
+            });
+            nodes.push(node);
+        }
+        Ok(Self {
+            diagrams,
+            parts: nodes,
+            together,
+        })
+    }
+
+    /// The first part that lets through something that the policy refuses.
+    pub(super) fn first_that_loses(&mut self, policy: &Policy) -> Result<Option<usize>, TooLarge> {
+        let united = exact::diagram(&mut self.diagrams, policy)?;
+        let loses = |part: &Node| self.lets_more(*part, united);
+        Ok(self.parts.iter().position(loses))
+    }
+
+    /// Names of calls that a part lets through, with some arguments, and the policy does not.
+    pub(super) fn lost(&mut self, policy: &Policy) -> Result<BTreeSet<&'static str>, TooLarge> {
+        let calls = self.calls(policy, |proof, together, united| {
+            proof.lets_more(together, united)
+        })?;
+        Ok(calls.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Calls that the policy lets through with arguments with which no part does.
+    pub(super) fn wider(&mut self, policy: &Policy) -> Result<Vec<Compromise>, TooLarge> {
+        let calls = self.calls(policy, |proof, together, united| {
+            proof.lets_more(united, together)
+        })?;
+        Ok(calls
+            .into_iter()
+            .map(|(name, arch)| Compromise::Wider { name, arch })
+            .collect())
+    }
+
+    /// The calls of which something holds of how the parts together judge them, and the policy.
+    fn calls(
+        &mut self,
+        policy: &Policy,
+        holds: impl Fn(&Self, Node, Node) -> bool,
+    ) -> Result<Vec<(&'static str, Arch)>, TooLarge> {
+        let united = exact::diagram(&mut self.diagrams, policy)?;
+        let Some(together) = self.together else {
+            return Ok(Vec::new());
+        };
+        let mut calls = Vec::new();
+        for arch in &policy.arches {
+            for (nr, name) in arch.syscalls() {
+                let one = self.diagrams.select_call(together, *arch, nr);
+                let other = self.diagrams.select_call(united, *arch, nr);
+                if one != other && holds(self, one, other) {
+                    calls.push((name, *arch));
+                }
+            }
+        }
+        Ok(calls)
+    }
+
+    /// There is a call that the first lets through and the second does not.
+    fn lets_more(&self, one: Node, other: Node) -> bool {
+        let mut answers = FxHashSet::default();
+        self.diagrams
+            .answers_together(one, other, &mut FxHashSet::default(), &mut answers);
+        answers
+            .iter()
+            .any(|(one, other)| one.lets_through() && !other.lets_through())
+    }
+}
