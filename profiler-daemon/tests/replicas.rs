@@ -22,6 +22,7 @@ mod testbed;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use testbed::{Container, Daemon, DaemonOptions, Ended, Testbed, unprivileged};
@@ -137,8 +138,9 @@ fn three_replicas_are_one_profile_here_and_where_their_records_are_brought() {
     }
     let told = here.ctl(&["export", &operand]).stderr;
     assert!(
-        told.replace("\n  ", " ")
-            .contains("of 3 containers: 2 of 5 observed calls made by all, 2 by one of them only"),
+        told.replace("\n  ", " ").contains(
+            "all 3 containers made 2 of 5 observed calls; 2 calls were made by one of them only"
+        ),
         "{told}"
     );
     let getuid = &here.ctl_json(&["explain", &operand, "getuid"])[0]["coverage"];
@@ -283,4 +285,85 @@ fn a_name_in_a_document_does_not_stand_for_a_container_of_the_host() {
     }
     let profile = fs::read_to_string(daemon.export(&container.name, "web.json")).unwrap();
     assert!(!profile.contains("\"ptrace\""), "{profile}");
+}
+
+#[test]
+fn a_container_of_the_host_goes_before_a_record_with_its_id() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    // Without the engine this daemon learns of a container when it starts.
+    let mut daemon = another_host();
+    let name = format!("pb-replicas-{}", std::process::id());
+    let id = testbed.docker_ok(&[
+        "create",
+        "--name",
+        &name,
+        "--network",
+        "none",
+        "pb-busybox",
+        "sleep",
+        "60",
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = by_hand(folder.path(), "evil", "elsewhere", &id, &[101]);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        assert_eq!(import(&daemon, &file), ["added"]);
+        testbed.docker_ok(&["start", &name]);
+        testbed::eventually(
+            "the container's own record",
+            Duration::from_secs(20),
+            || {
+                let show = daemon.ctl_json(&["show", &id]);
+                (show["summary"]["identity"]["running"] == true).then_some(())
+            },
+        );
+        daemon.restart();
+        let show = daemon.ctl_json(&["show", &id]);
+        assert!(show["summary"]["identity"]["origin"].is_null(), "{show}");
+        assert!(!script::observed(&show).contains(&101), "{show}");
+        refused(
+            &daemon.ctl(&["observations", "import", &file]),
+            "a container of this daemon's own has that id",
+        );
+    }));
+    testbed.docker(&["rm", "--force", &name]);
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn imports_are_bounded_and_push_out_nothing_of_the_host() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let daemon = Daemon::start(&testbed);
+    let image = Image::new(&testbed, "bound");
+    let container = image.replica(&daemon, &["39"]);
+    let folder = tempfile::tempdir().unwrap();
+    let one = by_hand(folder.path(), "one", "elsewhere", &"0".repeat(64), &[0]);
+    let one: Value = serde_json::from_slice(&fs::read(one).unwrap()).unwrap();
+    let mut longest = Duration::ZERO;
+    for document in 0..5 {
+        let mut many = one.clone();
+        let containers = (0..256).map(|place| {
+            let mut container = one["containers"][0].clone();
+            container["id"] = format!("{:064x}", document * 256 + place).into();
+            container
+        });
+        many["containers"] = containers.collect();
+        let file = folder.path().join("many");
+        fs::write(&file, many.to_string()).unwrap();
+        let begin = Instant::now();
+        assert_eq!(import(&daemon, &file.display().to_string()).len(), 256);
+        longest = longest.max(begin.elapsed());
+    }
+    eprintln!("256 containers were imported in {longest:?} at most");
+    let list = daemon.ctl_json(&["list"]);
+    let origins = list.as_array().unwrap().iter();
+    let imported = origins.filter(|one| !one["identity"]["origin"].is_null());
+    assert_eq!(imported.count(), 1000);
+    let show = daemon.ctl_json(&["show", &container.name]);
+    assert_eq!(show["summary"]["identity"]["id"], container.id.as_str());
 }

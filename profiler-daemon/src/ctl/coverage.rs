@@ -108,11 +108,11 @@ pub(super) fn summary(image: &str, coverage: &Coverage) -> Option<String> {
         return None;
     }
     let mut text = format!(
-        "of {} containers: {} of {} made by all, {} by one of them only",
+        "all {} containers made {} of {}; {} made by one of them only",
         coverage.containers,
         coverage.by_all,
         counted(coverage.calls, "observed call", "observed calls"),
-        coverage.by_one
+        counted(coverage.by_one, "call was", "calls were"),
     );
     if coverage.conflicts > 0 {
         let calls = counted(coverage.conflicts, "call", "calls");

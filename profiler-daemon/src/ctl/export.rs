@@ -53,7 +53,7 @@ pub(super) async fn run(
         .coverage
         .and_then(|coverage| coverage::summary(image, &coverage))
     {
-        terminal.remark(&wrapped(&format!("{title}: {told}"), 2, WIDTH));
+        terminal.remark(&wrapped(&format!("{image}: {told}"), 2, WIDTH));
     }
     if args.args && export.narrowed == 0 {
         terminal.remark(&wrapped(NOT_NARROWED, 2, WIDTH));

@@ -66,7 +66,7 @@ pub(super) async fn run(
         .flat_map(|rule| &rule.names)
         .collect();
     let remark = format!(
-        "{} let through, proven to be no fewer than any of {} lets through",
+        "{} let through; proven: all that any of {} lets through, with all its arguments, is among them",
         counted(names.len() as u64, "call", "calls"),
         counted(count, "profile", "profiles")
     );

@@ -183,8 +183,8 @@ impl Observation {
         }
         for (call, tally) in tallies {
             let mine = self.tallies.entry(call).or_default();
-            mine.calls += tally.calls;
-            mine.errors += tally.errors;
+            mine.calls = mine.calls.saturating_add(tally.calls);
+            mine.errors = mine.errors.saturating_add(tally.errors);
         }
         for filter in filters {
             if !self.filters.contains(&filter) {
@@ -192,11 +192,11 @@ impl Observation {
             }
         }
         self.runtime_filters.extend(runtime_filters);
-        self.out_of_range += out_of_range;
+        self.out_of_range = self.out_of_range.saturating_add(out_of_range);
         self.start_seen |= start_seen;
         self.program_started |= program_started;
         self.stop_seen &= stop_seen;
-        self.sessions += sessions;
+        self.sessions = self.sessions.saturating_add(sessions);
         self.first_ms = [self.first_ms, first_ms].into_iter().flatten().min();
         self.last_new_ms = self.last_new_ms.max(last_new_ms);
     }
@@ -226,7 +226,7 @@ fn merged_refusals(mine: Vec<Refusal>, theirs: Vec<Refusal>) -> Vec<Refusal> {
             }
             Entry::Occupied(mut place) => {
                 let known = place.get_mut();
-                let count = known.count + refusal.count;
+                let count = known.count.saturating_add(refusal.count);
                 let last_ms = known.last_ms.max(refusal.last_ms);
                 // The caller that is named is the first one's.
                 if refusal.rank() < known.rank() {

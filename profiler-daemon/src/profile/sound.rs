@@ -22,8 +22,8 @@ const MOST_FILTERS: usize = 4096;
 const MOST_PATH: usize = 4096;
 /// Bytes of a process's name for itself: the kernel has room for 16.
 const MOST_COMM: usize = 64;
-/// Sessions of one container: a health check each second for months.
-const MOST_SESSIONS: u32 = 1 << 24;
+/// Sessions of one container: a health check every half minute for a year.
+const MOST_SESSIONS: u32 = 1 << 20;
 /// Any other number of occurrences.
 const MOST_COUNTED: u64 = 1 << 48;
 /// The end of the year 9999, milliseconds since the epoch.
@@ -240,4 +240,66 @@ fn hexadecimal(place: &str, hash: &str) -> Check {
         return Ok(());
     }
     unsound(place, "a hash is 16 lower-case hexadecimal digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_COUNTED, MOST_SESSIONS, check};
+    use crate::profile::{
+        abi::Abi,
+        baseline::learned::LearnedBaseline,
+        call::Call,
+        compose::{Inputs, Options, compose},
+        merge::Merged,
+        observation::{Observation, Refusal, RefusedWith, Tally},
+    };
+
+    #[test]
+    fn the_greatest_record_that_is_sound_can_be_added_up() {
+        let call = Call::new(Abi::X86_64, 639);
+        let record = Observation {
+            observed: [call].into(),
+            refused: [call].into(),
+            refusals: vec![Refusal {
+                call,
+                with: RefusedWith::Errno(u16::MAX),
+                by_runtime: false,
+                count: MOST_COUNTED,
+                first_ms: 0,
+                last_ms: 0,
+                exe: None,
+                comm: String::new(),
+                pid: u32::MAX,
+            }],
+            tallies: [(
+                call,
+                Tally {
+                    calls: MOST_COUNTED,
+                    errors: MOST_COUNTED,
+                },
+            )]
+            .into(),
+            out_of_range: MOST_COUNTED,
+            sessions: MOST_SESSIONS,
+            first_ms: Some(0),
+            ..Observation::default()
+        };
+        assert_eq!(check(&record), Ok(()));
+        let mut merged = Merged::default();
+        for id in 0..1000 {
+            merged.add(id.to_string(), record.clone());
+        }
+        let union = merged.union();
+        assert_eq!(union.sessions, 1000 * MOST_SESSIONS);
+        assert_eq!(union.refusals[0].count, 1000 * MOST_COUNTED);
+        let composed = compose(&Inputs {
+            observation: &union,
+            learned: &LearnedBaseline::default(),
+            options: Options {
+                include_refused: true,
+                arguments: true,
+            },
+        });
+        assert!(composed.unnamed.contains(&call));
+    }
 }

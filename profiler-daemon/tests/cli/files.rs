@@ -134,7 +134,11 @@ impl Desk {
         command
     }
 
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
+    pub(super) fn write(&self, name: &str, content: &str) {
+        fs::write(self.room.path().join(name), content).unwrap();
+    }
+
+    pub(super) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())

@@ -138,6 +138,41 @@ fn a_document_that_is_none_is_refused_with_place_and_reason() {
 }
 
 #[test]
+fn a_merge_knows_no_order_and_takes_nothing_away() {
+    let desk = Desk::new();
+    let merge = |names: &[&str]| {
+        let mut line = vec!["merge"];
+        line.extend(names);
+        desk.run(&line, "").stdout
+    };
+    let names = ["small.json", "whole.json", "docker-default"];
+    let [a, b, c] = names;
+    let merged = merge(&[a, b, c]);
+    for order in [[a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] {
+        assert!(merge(&order) == merged, "{order:?}");
+    }
+    assert!(merge(&[a, a, b, c, b]) == merged, "a repetition");
+    // Merging merges is merging.
+    desk.write("first.json", &text(&merge(&[a, b])));
+    desk.write("all.json", &text(&merged));
+    let diff = desk.run(&["diff", "all.json", "all.json"], "");
+    assert_eq!(diff.status.code(), Some(0));
+    for name in names {
+        let diff = desk.run(&["diff", name, "all.json", "--format", "json"], "");
+        let changes: Value = serde_json::from_slice(&diff.stdout).unwrap();
+        for change in changes.as_array().unwrap() {
+            assert!(
+                change["change"] == "loosened" || change["change"] == "answer",
+                "{name}: {change}"
+            );
+        }
+    }
+    desk.write("onward.json", &text(&merge(&["first.json", c])));
+    let diff = desk.run(&["diff", "onward.json", "all.json"], "");
+    assert_eq!(diff.status.code(), Some(0), "{}", text(&diff.stdout));
+}
+
+#[test]
 fn profiles_are_merged_and_what_that_costs_is_told() {
     let desk = Desk::new();
     desk.session(

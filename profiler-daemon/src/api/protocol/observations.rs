@@ -19,7 +19,7 @@ pub const VERSION: u32 = 1;
 /// Bytes of a document: some hundred containers with all their evidence.
 pub const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// Containers of one document.
-const MOST_CONTAINERS: usize = 512;
+const MOST_CONTAINERS: usize = 256;
 /// Bytes of any name: of a container, an image, a runtime, a label's key.
 const MOST_NAME: usize = 512;
 /// Bytes of all labels of a container.

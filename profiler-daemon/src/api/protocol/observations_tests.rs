@@ -67,7 +67,7 @@ fn what_cannot_be_is_refused_with_its_place() {
         ),
         ("/version", json!(2), "version: 1 is the one"),
         ("/host", json!(""), "host: it is empty"),
-        ("/containers", json!([]), "containers: from 1 to 512"),
+        ("/containers", json!([]), "containers: from 1 to 256"),
         (
             "/containers/0/id",
             json!("../../../etc/passwd"),

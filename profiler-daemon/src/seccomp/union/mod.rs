@@ -7,16 +7,18 @@
 //! them. Must not depend on the order of what is united.
 
 mod conjunction;
+mod document;
 mod proof;
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::conjunction::Conjunction;
+use self::{conjunction::Conjunction, document::document, said::Said};
 use super::{
     action::Action,
     arch::Arch,
     diagram::TooLarge,
-    dialects::docker::{ActionName, Argument, Profile, Rule},
+    dialects::docker::Profile,
     policy::{self, Policy},
 };
 use crate::profile::compose::ENOSYS;
@@ -126,9 +128,11 @@ pub fn union(mut parts: Vec<Part>) -> Result<Union, NoUnion> {
     }
     let mut draft = Draft::of(&parts, native);
     let mut proof = proof::Proof::of(&parts)?;
-    // What cannot be said with conditions is let through without.
-    let lost = proof.lost(&draft.policy())?;
-    for name in &lost {
+    // What cannot be said with conditions is let through without; and conditions of several parts
+    // that leave nothing out between them are none.
+    let mut whole = proof.lost(&draft.policy())?;
+    whole.extend(proof.unconditional(&draft.policy())?);
+    for name in whole {
         draft.widen(name, &parts);
     }
     let policy = draft.policy();
@@ -282,6 +286,9 @@ impl Draft {
             from,
         };
         self.rulings.insert(name.to_owned(), vec![ruling]);
+        // It is refused to nobody, so no answer is lost.
+        self.compromises
+            .retain(|one| !matches!(one, Compromise::Answer { name: known, .. } if known == name));
     }
 
     fn policy(&self) -> Policy {
@@ -300,69 +307,6 @@ impl Draft {
         }
     }
 }
-
-/// What one part says of a name.
-struct Said {
-    /// Under which conditions it lets the call through.
-    lets: Vec<(Action, Conjunction)>,
-    /// The answer of a rule without conditions that refuses it.
-    refuses_all: Option<Action>,
-    /// Answers of all its rules that refuse it.
-    refuses: BTreeSet<Action>,
-}
-
-impl Said {
-    fn of(policy: &Policy, name: &str) -> Self {
-        let rules: Vec<&policy::Rule> = policy
-            .rules
-            .iter()
-            .filter(|rule| rule.names.iter().any(|known| known == name))
-            .collect();
-        // The first rule without conditions decides alone.
-        if let Some(rule) = rules.iter().find(|rule| rule.conditions.is_empty()) {
-            if rule.action.lets_through() {
-                return Self {
-                    lets: vec![(rule.action, Conjunction::new())],
-                    refuses_all: None,
-                    refuses: BTreeSet::new(),
-                };
-            }
-            return Self {
-                lets: Vec::new(),
-                refuses_all: Some(rule.action),
-                refuses: BTreeSet::from([rule.action]),
-            };
-        }
-        let (letting, refusing): (Vec<&policy::Rule>, Vec<_>) =
-            rules.iter().partition(|rule| rule.action.lets_through());
-        let mut lets = Vec::new();
-        for rule in letting {
-            let mut left = vec![conjunction::of(&rule.conditions)];
-            // A rule that refuses is stricter, and so wins where both hold. What cannot be taken
-            // away exactly stays, and is told as wider.
-            for other in &refusing {
-                let part = conjunction::of(&other.conditions);
-                left = left
-                    .into_iter()
-                    .flat_map(|whole| {
-                        conjunction::without(&whole, &part).unwrap_or_else(|| vec![whole])
-                    })
-                    .collect();
-                left.truncate(MOST_PIECES);
-            }
-            lets.extend(left.into_iter().map(|conditions| (rule.action, conditions)));
-        }
-        Self {
-            lets,
-            refuses_all: None,
-            refuses: refusing.iter().map(|rule| rule.action).collect(),
-        }
-    }
-}
-
-/// Pieces that a rule may fall into. If there are more, the proof finds what is missing, and the call is
-/// let through whole.
-const MOST_PIECES: usize = 64;
 
 /// The loosest action that holds whatever the arguments.
 fn whole(rulings: &[Ruling]) -> Option<Action> {
@@ -420,76 +364,6 @@ fn others(
         titles.extend(parts.get(place).map(|part| part.title.clone()));
     }
     others
-}
-
-/// The union in Docker's dialect: names that are ruled alike, and for the same parts' sake, stand
-/// together.
-fn document(policy: &Policy, rulings: &BTreeMap<String, Vec<Ruling>>, parts: &[Part]) -> Profile {
-    let mut alike: BTreeMap<(bool, std::cmp::Reverse<Action>, &BTreeSet<usize>), Vec<&String>> =
-        BTreeMap::new();
-    let mut conditional = Vec::new();
-    for (name, rulings) in rulings {
-        for ruling in rulings {
-            let action = ruling.action;
-            if ruling.conditions.is_empty() {
-                let key = (
-                    !action.lets_through(),
-                    std::cmp::Reverse(action),
-                    &ruling.from,
-                );
-                alike.entry(key).or_default().push(name);
-            } else {
-                conditional.push((name, ruling));
-            }
-        }
-    }
-    let whole = alike
-        .into_iter()
-        .map(|((_, action, from), names)| (action.0, from, names, &[][..]));
-    let narrow = conditional.into_iter().map(|(name, ruling)| {
-        (
-            ruling.action,
-            &ruling.from,
-            vec![name],
-            ruling.conditions.as_slice(),
-        )
-    });
-    let rules = whole
-        .chain(narrow)
-        .map(|(action, from, names, conditions)| {
-            let (word, errno) = ActionName::of(action);
-            Rule {
-                errno_ret: errno.map(Into::into),
-                args: conditions.iter().copied().map(Argument::from).collect(),
-                comment: comment(action, from, parts),
-                ..Rule::of(word, names.into_iter().cloned())
-            }
-        });
-    Profile {
-        syscalls: rules.collect(),
-        ..Profile::from(&Policy {
-            rules: Vec::new(),
-            ..policy.clone()
-        })
-    }
-}
-
-fn comment(action: Action, from: &BTreeSet<usize>, parts: &[Part]) -> String {
-    let titles: Vec<&str> = from
-        .iter()
-        .filter_map(|place| parts.get(*place))
-        .map(|part| part.title.as_str())
-        .collect();
-    let whose = if titles.len() == parts.len() {
-        format!("all {}", parts.len())
-    } else {
-        titles.join(", ")
-    };
-    if action.lets_through() {
-        format!("let through by {whose}")
-    } else {
-        format!("answered so by {whose}, and let through by none")
-    }
 }
 
 #[cfg(test)]

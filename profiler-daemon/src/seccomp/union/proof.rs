@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Compromise, Part};
 use crate::seccomp::{
+    action::Action,
     arch::Arch,
     diagram::{Diagrams, Node, TooLarge},
     meaning::exact,
@@ -63,6 +64,27 @@ impl Proof {
             .into_iter()
             .map(|(name, arch)| Compromise::Wider { name, arch })
             .collect())
+    }
+
+    /// Names of calls that the policy lets through whatever their arguments, on every architecture that
+    /// has them and in the same way.
+    pub(super) fn unconditional(
+        &mut self,
+        policy: &Policy,
+    ) -> Result<BTreeSet<&'static str>, TooLarge> {
+        let united = exact::diagram(&mut self.diagrams, policy)?;
+        let (mut whole, mut partly) = (BTreeSet::new(), BTreeSet::new());
+        for arch in &policy.arches {
+            for (nr, name) in arch.syscalls() {
+                let node = self.diagrams.select_call(united, *arch, nr);
+                if self.diagrams.answer_of(node) == Some(Action::Allow) {
+                    whole.insert(name);
+                } else {
+                    partly.insert(name);
+                }
+            }
+        }
+        Ok(&whole - &partly)
     }
 
     /// The calls of which something holds of how the parts together judge them, and the policy.

@@ -93,7 +93,7 @@ fn rules_are_put_together_and_the_wider_wins() {
     for comment in [
         "let through by a.json\"",
         "let through by b.json\"",
-        "let through by all 2\"",
+        "let through by all 2 profiles\"",
     ] {
         assert!(text.contains(comment), "{comment}: {text}");
     }
@@ -152,6 +152,15 @@ fn a_refusal_for_some_arguments_is_taken_away_or_told() {
         name: "socket",
         arch: Arch::X86_64
     }));
+}
+
+#[test]
+fn conditions_that_leave_nothing_out_are_none() {
+    let a = policy(&[("socket", ALLOW, "a0!=40")]);
+    let b = policy(&[("socket", ALLOW, "a0!=41")]);
+    let both = of(&[&a, &b]).unwrap();
+    assert_eq!(rules(&both, "socket"), ["allow"]);
+    assert_eq!(both.compromises, []);
 }
 
 #[test]
