@@ -18,7 +18,9 @@ use crate::{
     api::client::Client,
     seccomp::{
         dialects::{Document, docker::Profile, printed::Leaning},
-        union::{Compromise, NoUnion, Part, Union, union},
+        meaning::Host,
+        policy::Policy,
+        union::{Compromise, NoUnion, Part, Union, lost_under, union},
     },
 };
 
@@ -51,6 +53,7 @@ pub(super) async fn run(
         });
     }
     let count = parts.len() as u64;
+    let alone = parts.clone();
     let Union {
         policy,
         profile,
@@ -85,10 +88,35 @@ pub(super) async fn run(
     )?;
     deliver_bytes(&bytes, args.output.as_deref(), terminal)?;
     terminal.remark(&wrapped(&format!("merged: {remark}"), 2, WIDTH));
-    for line in told(&compromises) {
+    for line in told(&compromises)
+        .into_iter()
+        .chain(by_runtime(&alone, &policy))
+    {
         terminal.remark(&wrapped(&format!("merged: {line}"), 2, WIDTH));
     }
     Ok(ExitStatus::Done)
+}
+
+/// What a runtime does not do that the union says: libseccomp makes of rules put together what it
+/// makes of none of them alone.
+fn by_runtime(parts: &[Part], policy: &Policy) -> Option<String> {
+    let host = Host::default();
+    let runtime = format!("runc with libseccomp {}", host.libseccomp);
+    match lost_under(parts, policy, host) {
+        Ok(lost) if lost.is_empty() => None,
+        Ok(lost) => {
+            let names: Vec<String> = lost
+                .into_iter()
+                .map(|(name, arch)| qualified(arch.name(), name))
+                .collect();
+            Some(format!(
+                "what {runtime} makes of it refuses some of what it lets through of one of them alone \
+                 (`profilectl check` tells why): {}",
+                listed(&names)
+            ))
+        }
+        Err(error) => Some(format!("{runtime}: {error}")),
+    }
 }
 
 /// Why there are no rules that could be put together with others.

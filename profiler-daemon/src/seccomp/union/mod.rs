@@ -13,6 +13,7 @@ mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::proof::lost_under;
 use self::{conjunction::Conjunction, document::document, said::Said};
 use super::{
     action::Action,

@@ -9,7 +9,7 @@ use crate::seccomp::{
     action::Action,
     arch::Arch,
     diagram::{Diagrams, Node, TooLarge},
-    meaning::exact,
+    meaning::{Host, MeaningError, as_runc, exact},
     policy::Policy,
 };
 
@@ -18,6 +18,47 @@ pub(super) struct Proof {
     diagrams: Diagrams,
     parts: Vec<Node>,
     together: Option<Node>,
+}
+
+/// Calls that a runtime lets through under one of the parts and, for what libseccomp makes of rules put
+/// together, refuses under the union. A part that the runtime does not load loses nothing.
+///
+/// # Errors
+/// The runtime does not load the union, or it is too intricate.
+pub fn lost_under(
+    parts: &[Part],
+    policy: &Policy,
+    host: Host,
+) -> Result<Vec<(&'static str, Arch)>, MeaningError> {
+    let mut diagrams = Diagrams::new();
+    let united = as_runc::diagram(&mut diagrams, policy, host)?;
+    let mut lost = BTreeSet::new();
+    for part in parts {
+        let alone = match as_runc::diagram(&mut diagrams, &part.policy, host) {
+            Ok(node) => node,
+            Err(MeaningError::Refused(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        for arch in &part.policy.arches {
+            for (nr, name) in arch.syscalls() {
+                let one = diagrams.select_call(alone, *arch, nr);
+                let other = diagrams.select_call(united, *arch, nr);
+                if one != other && lets_more(&diagrams, one, other) {
+                    lost.insert((name, *arch));
+                }
+            }
+        }
+    }
+    Ok(lost.into_iter().collect())
+}
+
+/// There is a call that the first lets through and the second does not.
+fn lets_more(diagrams: &Diagrams, one: Node, other: Node) -> bool {
+    let mut answers = FxHashSet::default();
+    diagrams.answers_together(one, other, &mut FxHashSet::default(), &mut answers);
+    answers
+        .iter()
+        .any(|(one, other)| one.lets_through() && !other.lets_through())
 }
 
 impl Proof {
@@ -43,14 +84,14 @@ impl Proof {
     /// The first part that lets through something that the policy refuses.
     pub(super) fn first_that_loses(&mut self, policy: &Policy) -> Result<Option<usize>, TooLarge> {
         let united = exact::diagram(&mut self.diagrams, policy)?;
-        let loses = |part: &Node| self.lets_more(*part, united);
+        let loses = |part: &Node| lets_more(&self.diagrams, *part, united);
         Ok(self.parts.iter().position(loses))
     }
 
     /// Names of calls that a part lets through, with some arguments, and the policy does not.
     pub(super) fn lost(&mut self, policy: &Policy) -> Result<BTreeSet<&'static str>, TooLarge> {
         let calls = self.calls(policy, |proof, together, united| {
-            proof.lets_more(together, united)
+            lets_more(&proof.diagrams, together, united)
         })?;
         Ok(calls.into_iter().map(|(name, _)| name).collect())
     }
@@ -58,7 +99,7 @@ impl Proof {
     /// Calls that the policy lets through with arguments with which no part does.
     pub(super) fn wider(&mut self, policy: &Policy) -> Result<Vec<Compromise>, TooLarge> {
         let calls = self.calls(policy, |proof, together, united| {
-            proof.lets_more(united, together)
+            lets_more(&proof.diagrams, united, together)
         })?;
         Ok(calls
             .into_iter()
@@ -108,15 +149,5 @@ impl Proof {
             }
         }
         Ok(calls)
-    }
-
-    /// There is a call that the first lets through and the second does not.
-    fn lets_more(&self, one: Node, other: Node) -> bool {
-        let mut answers = FxHashSet::default();
-        self.diagrams
-            .answers_together(one, other, &mut FxHashSet::default(), &mut answers);
-        answers
-            .iter()
-            .any(|(one, other)| one.lets_through() && !other.lets_through())
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Compromise, NoUnion, Part, Union, union};
+use super::{Compromise, NoUnion, Part, Union, lost_under, union};
 use crate::seccomp::{
     action::Action,
     arch::Arch,
@@ -13,7 +13,7 @@ use crate::seccomp::{
         docker::{self, Indent},
     },
     difference::{Direction, differences},
-    meaning::exact,
+    meaning::{Host, exact},
     policy::{Policy, Rule},
 };
 
@@ -192,6 +192,24 @@ fn what_allows_by_default_is_refused() {
         of(&[&policy(&[]), &other]),
         Err(NoUnion::OtherMachine(..))
     ));
+}
+
+#[test]
+fn what_a_runtime_makes_of_rules_put_together_is_told() {
+    let a = policy(&[("socket", ALLOW, "a0==1")]);
+    let b = policy(&[("socket", ALLOW, "a0==2"), ("read", ALLOW, "")]);
+    let parts = |policies: [&Policy; 2]| -> Vec<Part> {
+        let title = |policy: &&Policy| Part {
+            title: String::new(),
+            policy: (*policy).clone(),
+        };
+        policies.iter().map(title).collect()
+    };
+    let both = of(&[&a, &b]).unwrap();
+    let lost = |policy: &Policy| lost_under(&parts([&a, &b]), policy, Host::default()).unwrap();
+    assert_eq!(lost(&both.policy), []);
+    // Without the first's rule it is lost, whoever makes what of it.
+    assert_eq!(lost(&b), [("socket", Arch::X86_64)]);
 }
 
 /// Its default refuses; all else is any.
