@@ -104,12 +104,8 @@ fn a_document_that_is_none_is_refused_with_place_and_reason() {
     write(
         "lacking.json",
         with(&|it| {
-            drop(
-                it["containers"][0]
-                    .as_object_mut()
-                    .unwrap()
-                    .remove("engine"),
-            )
+            let container = it["containers"][0].as_object_mut().unwrap();
+            container.remove("engine");
         }),
     );
     let mut shown = String::new();

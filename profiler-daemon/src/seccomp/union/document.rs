@@ -1,6 +1,9 @@
 //! The union written down, with where its rules come from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{Part, Ruling};
 use crate::seccomp::{
@@ -9,6 +12,9 @@ use crate::seccomp::{
     policy::Policy,
 };
 
+/// What names have in common that stand in one rule; by it, what lets through goes first.
+type Likeness<'a> = (bool, Reverse<Action>, &'a BTreeSet<usize>);
+
 /// The union in Docker's dialect: names that are ruled alike, and for the same parts' sake, stand
 /// together.
 pub(super) fn document(
@@ -16,18 +22,13 @@ pub(super) fn document(
     rulings: &BTreeMap<String, Vec<Ruling>>,
     parts: &[Part],
 ) -> Profile {
-    let mut alike: BTreeMap<(bool, std::cmp::Reverse<Action>, &BTreeSet<usize>), Vec<&String>> =
-        BTreeMap::new();
+    let mut alike: BTreeMap<Likeness<'_>, Vec<&String>> = BTreeMap::new();
     let mut conditional = Vec::new();
     for (name, rulings) in rulings {
         for ruling in rulings {
             let action = ruling.action;
             if ruling.conditions.is_empty() {
-                let key = (
-                    !action.lets_through(),
-                    std::cmp::Reverse(action),
-                    &ruling.from,
-                );
+                let key = (!action.lets_through(), Reverse(action), &ruling.from);
                 alike.entry(key).or_default().push(name);
             } else {
                 conditional.push((name, ruling));
