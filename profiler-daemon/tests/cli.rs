@@ -10,6 +10,8 @@
 mod fake;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/replicas.rs"]
+mod replicas;
 #[path = "cli/shadow.rs"]
 mod shadow;
 
@@ -481,6 +483,8 @@ fn every_verb_has_its_help() {
         "convert",
         "edit",
         "diff",
+        "merge",
+        "observations",
         "completions",
     ] {
         check(&fake, &format!("help-{verb}.txt"), 0, &[verb, "--help"]);

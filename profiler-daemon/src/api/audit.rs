@@ -82,7 +82,7 @@ pub(super) async fn audit_candidate(
 }
 
 async fn candidate(body: Body) -> Result<Candidate, Refusal> {
-    let bytes = whole(body, CANDIDATE_LIMIT).await?;
+    let bytes = whole(body, CANDIDATE_LIMIT, "candidate").await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Refusal::bad_request(format!(
             "the body is no candidate: {error}; send {{\"title\": …, \"profile\": …}}"

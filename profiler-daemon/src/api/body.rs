@@ -12,14 +12,14 @@ use super::handlers::Refusal;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A body of at most so many bytes.
-pub(super) async fn whole(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+/// A body of at most so many bytes, which is to be a `what`.
+pub(super) async fn whole(body: Body, limit: usize, what: &str) -> Result<Bytes, Refusal> {
     let refused = || {
         Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "bad_request",
             format!(
-                "the body broke off, or is longer than {} MiB, which no candidate is",
+                "the body broke off, or is longer than {} MiB, which no {what} is",
                 limit >> 20
             ),
         )

@@ -20,6 +20,7 @@ use tokio::net::UnixStream;
 
 use super::protocol::{
     Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+    observations::{Imported, Observations},
     shadows::Attach,
 };
 use crate::{
@@ -184,6 +185,52 @@ impl Client {
         let image = segment("image", image)?;
         self.get(&format!("/v1/images/{image}/profile?{}", query(options)))
             .await
+    }
+
+    /// Calls of all containers of an image, with how many made each; one call in every ABI that has
+    /// it, or all.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn explain_image(
+        &self,
+        image: &str,
+        call: Option<&str>,
+    ) -> Result<Vec<Explanation>, ClientError> {
+        let mut path = format!("/v1/images/{}/calls", segment("image", image)?);
+        if let Some(call) = call {
+            path = format!("{path}/{}", segment("system call", call)?);
+        }
+        self.get(&path).await
+    }
+
+    /// The record of one container, to be brought to another host.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn observations(&self, container: &str) -> Result<Observations, ClientError> {
+        let container = segment("container", container)?;
+        self.get(&format!("/v1/containers/{container}/observations"))
+            .await
+    }
+
+    /// The records of all containers of an image, to be brought to another host.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn observations_of_image(&self, image: &str) -> Result<Observations, ClientError> {
+        let image = segment("image", image)?;
+        self.get(&format!("/v1/images/{image}/observations")).await
+    }
+
+    /// Brings a document of another host's records. It is sent as it is: the daemon judges it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn import(&self, document: Vec<u8>) -> Result<Imported, ClientError> {
+        let path = "/v1/observations";
+        let answer = self.send(Method::POST, path, document.into()).await?;
+        self.decoded(path, answer).await
     }
 
     /// News from now on.

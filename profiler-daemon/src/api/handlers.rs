@@ -16,7 +16,7 @@ use axum::{
     },
     http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ use tokio::sync::{broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    audit,
+    audit, observations,
     protocol::{ErrorBody, Event},
     shadows,
 };
@@ -59,7 +59,18 @@ pub(super) fn router(desk: Desk) -> Router {
             "/v1/containers/{container}/audit",
             get(audit::audit).post(audit::audit_candidate),
         )
+        .route(
+            "/v1/containers/{container}/observations",
+            get(observations::of_container),
+        )
         .route("/v1/images/{image}/profile", get(export_image))
+        .route("/v1/images/{image}/calls", get(explain_image))
+        .route("/v1/images/{image}/calls/{call}", get(explain_image_call))
+        .route(
+            "/v1/images/{image}/observations",
+            get(observations::of_image),
+        )
+        .route("/v1/observations", post(observations::import))
         .route("/v1/watch", get(watch))
         .route("/v1/shadows", get(shadows::list).post(shadows::watch))
         .route(
@@ -96,7 +107,7 @@ impl From<ErrorBody> for Refusal {
     fn from(body: ErrorBody) -> Self {
         let status = match body.code.as_str() {
             "not_found" => StatusCode::NOT_FOUND,
-            "ambiguous" => StatusCode::CONFLICT,
+            "ambiguous" | "conflict" => StatusCode::CONFLICT,
             "bad_request" => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -237,6 +248,32 @@ async fn export_image(
     desk.look_up(|reply| Command::ExportImage {
         image,
         options: query.into(),
+        reply,
+    })
+    .await
+}
+
+async fn explain_image(
+    State(desk): State<Desk>,
+    image: Result<Path<String>, PathRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Path(image) = image?;
+    desk.look_up(|reply| Command::ExplainImage {
+        image,
+        call: None,
+        reply,
+    })
+    .await
+}
+
+async fn explain_image_call(
+    State(desk): State<Desk>,
+    names: Result<Path<(String, String)>, PathRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Path((image, call)) = names?;
+    desk.look_up(|reply| Command::ExplainImage {
+        image,
+        call: Some(call),
         reply,
     })
     .await

@@ -9,6 +9,7 @@ mod body;
 pub mod client;
 mod handlers;
 pub mod listen;
+mod observations;
 pub mod protocol;
 pub mod server;
 mod shadows;

@@ -11,6 +11,9 @@
 //! | `GET /v1/containers/{C}/active?ptrace=bool` | [`Active`](crate::audit::active::Active) |
 //! | `GET` and `POST /v1/containers/{C}/audit?ptrace=bool` | [`Report`](crate::audit::report::Report) |
 //! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool` | [`Export`], of all its containers (REF percent-encoded) |
+//! | `GET /v1/images/{REF}/calls`, `GET /v1/images/{REF}/calls/{SYSCALL}` | `[Explanation]`, with coverage |
+//! | `GET /v1/containers/{C}/observations`, `GET /v1/images/{REF}/observations` | [`observations::Observations`] |
+//! | `POST /v1/observations` | [`observations::Observations`] → [`observations::Imported`] |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
 //! | `GET /v1/shadows`, `GET /v1/shadows/{NAME}` | `[ShadowState]`, [`shadows::ShadowState`] |
 //! | `PUT /v1/shadows/{NAME}`, `DELETE` | [`shadows::Attach`] → [`shadows::ShadowState`] |
@@ -18,6 +21,7 @@
 //!
 //! `{C}` is a name, an id or an id's prefix. An error is an [`ErrorBody`] with status 400, 404, 409 or 500.
 
+pub mod observations;
 pub mod shadows;
 
 use serde::{Deserialize, Serialize};
@@ -28,13 +32,14 @@ use crate::profile::{
     completeness::Completeness,
     compose::Composed,
     identity::Identity,
+    merge::{CallCoverage, Coverage},
     observation::{Refusal, RefusedWith, Sighting, Tally},
 };
 
 /// An error, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// A stable word: `not_found`, `ambiguous`, `bad_request`, `internal`.
+    /// A stable word: `not_found`, `ambiguous`, `conflict`, `bad_request`, `internal`.
     pub code: String,
     /// One sentence: what happened, and what to do.
     pub message: String,
@@ -140,6 +145,9 @@ pub struct Explanation {
     /// Values of its arguments, where they were recorded without a gap.
     #[serde(default)]
     pub arguments: Option<Values>,
+    /// Of an image: how many of its containers made it. Not there for a single container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CallCoverage>,
 }
 
 /// `GET /v1/containers/{C}`
@@ -192,6 +200,12 @@ pub struct Export {
     pub narrowed: u64,
     /// Names of the containers that went into it.
     pub containers: Vec<String>,
+    /// Of those, containers whose records were made on other hosts.
+    #[serde(default)]
+    pub imported: u64,
+    /// Of an image: how much of it all containers made. Not there for a single container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
 }
 
 impl Export {
@@ -213,6 +227,8 @@ impl Export {
             refused_left_out: counts.refused_left_out,
             narrowed: counts.narrowed,
             containers,
+            imported: 0,
+            coverage: None,
         }
     }
 }

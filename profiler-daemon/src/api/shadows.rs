@@ -108,7 +108,7 @@ async fn attach(desk: &Desk, new: NewShadow) -> Result<Attached, Refusal> {
 
 /// What a body asks for, its programs decided.
 async fn candidate(body: Body) -> Result<NewShadow, Refusal> {
-    let bytes = whole(body, BODY_LIMIT).await?;
+    let bytes = whole(body, BODY_LIMIT, "candidate").await?;
     let Attach {
         target,
         profile,

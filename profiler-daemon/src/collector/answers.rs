@@ -9,7 +9,7 @@ use crate::{
         compose::{Composed, Inputs, Options, compose},
         observation::Observation,
         table,
-        verdict::{Facts, judge, judge_together},
+        verdict::{Facts, judge},
     },
     seccomp::{dialects::docker, exported},
 };
@@ -59,6 +59,10 @@ impl Collector {
             } => {
                 let _ = reply.send(self.export_image(&image, options));
             }
+            Command::ExplainImage { image, call, reply } => {
+                let _ = reply.send(self.explain_image(&image, call.as_deref()));
+            }
+            Command::Observations(command) => self.answer_observations(command),
             Command::Shadow(command) => self.answer_shadow(command),
             Command::Watch { reply } => {
                 let _ = reply.send(self.events.subscribe());
@@ -83,7 +87,12 @@ impl Collector {
         judge(observation.unwrap_or(&Observation::default()), facts)
     }
 
-    fn composed(&self, observation: &Observation, id: Option<&str>, options: Options) -> Composed {
+    pub(super) fn composed(
+        &self,
+        observation: &Observation,
+        id: Option<&str>,
+        options: Options,
+    ) -> Composed {
         // What a running container's runtime was seen to call counts at once.
         let mut learned = self.learned.clone();
         if let Some(container) = id.and_then(|id| self.containers.get(id)) {
@@ -135,18 +144,7 @@ impl Collector {
             .ok_or_else(|| internal("the container was forgotten meanwhile"))?;
         let observation = observation.unwrap_or_default();
         let composed = self.composed(&observation, Some(&id), Options::default());
-        let shown: CallSet = observation
-            .observed
-            .iter()
-            .chain(&observation.refused)
-            .chain(&observation.guarded)
-            .copied()
-            .collect();
-        let mut calls: Vec<Explanation> = shown
-            .into_iter()
-            .map(|call| explanation(call, &observation, &composed))
-            .collect();
-        calls.sort_by(|a, b| (&a.abi, &a.name).cmp(&(&b.abi, &b.name)));
+        let calls = explanations(&observation, &composed);
         Ok(Detail {
             summary,
             start_seen: observation.start_seen,
@@ -165,13 +163,7 @@ impl Collector {
 
     fn explain(&mut self, wanted: &str, call: &str) -> Result<Vec<Explanation>, ErrorBody> {
         let id = reference::resolve(&self.containers, wanted)?;
-        let calls = table::find(call);
-        if calls.is_empty() {
-            return Err(ErrorBody {
-                code: "bad_request".into(),
-                message: format!("{call:?} is no system call of this machine"),
-            });
-        }
+        let calls = calls_named(call)?;
         let observation = self.observed(&id).unwrap_or_default();
         let composed = self.composed(&observation, Some(&id), Options::default());
         // The other ABIs matter only where the container uses them.
@@ -198,42 +190,6 @@ impl Collector {
         Ok(exported(&composed, completeness, vec![name]))
     }
 
-    fn export_image(&mut self, wanted: &str, options: Options) -> Result<Export, ErrorBody> {
-        self.read_losses();
-        let ids: Vec<String> = self
-            .containers
-            .iter()
-            .filter(|(_, container)| is_of_image(container.identity.image.as_ref(), wanted))
-            .map(|(id, _)| id.clone())
-            .collect();
-        let mut union: Option<Observation> = None;
-        let mut verdicts = Vec::new();
-        for id in ids {
-            let Some(observation) = self.observed(&id) else {
-                continue;
-            };
-            verdicts.push((self.name(&id), self.judged(&id, Some(&observation))));
-            match &mut union {
-                Some(union) => union.absorb(observation),
-                None => union = Some(observation),
-            }
-        }
-        let union = union.ok_or_else(|| ErrorBody {
-            code: "not_found".into(),
-            message: format!(
-                "no container of the image {wanted:?} was recorded: `profilectl list` shows those that were"
-            ),
-        })?;
-        let composed = self.composed(&union, None, options);
-        let names: Vec<String> = verdicts.iter().map(|(name, _)| name.clone()).collect();
-        let completeness = judge_together(
-            verdicts
-                .iter()
-                .map(|(name, verdict)| (name.as_str(), verdict.clone())),
-        );
-        Ok(exported(&composed, completeness, names))
-    }
-
     pub(super) fn name(&self, id: &str) -> String {
         self.containers.get(id).map_or_else(
             || id.to_owned(),
@@ -255,12 +211,20 @@ pub(super) fn is_of_image(image: Option<&crate::profile::identity::Image>, wante
         || (wanted_id.len() >= 12 && id.starts_with(wanted_id))
 }
 
-fn exported(composed: &Composed, completeness: Completeness, containers: Vec<String>) -> Export {
+pub(super) fn exported(
+    composed: &Composed,
+    completeness: Completeness,
+    containers: Vec<String>,
+) -> Export {
     let profile = docker::to_value(&exported::document(composed));
     Export::of(composed, profile, completeness, containers)
 }
 
-fn explanation(call: Call, observation: &Observation, composed: &Composed) -> Explanation {
+pub(super) fn explanation(
+    call: Call,
+    observation: &Observation,
+    composed: &Composed,
+) -> Explanation {
     Explanation {
         abi: call.abi.name().into(),
         nr: call.nr,
@@ -277,7 +241,37 @@ fn explanation(call: Call, observation: &Observation, composed: &Composed) -> Ex
             .collect(),
         tally: observation.tallies.get(&call).copied(),
         arguments: observation.arguments.of(call).cloned(),
+        coverage: None,
     }
+}
+
+/// Every call of an observation that there is something to tell of, by ABI and name.
+pub(super) fn explanations(observation: &Observation, composed: &Composed) -> Vec<Explanation> {
+    let shown: CallSet = observation
+        .observed
+        .iter()
+        .chain(&observation.refused)
+        .chain(&observation.guarded)
+        .copied()
+        .collect();
+    let mut calls: Vec<Explanation> = shown
+        .into_iter()
+        .map(|call| explanation(call, observation, composed))
+        .collect();
+    calls.sort_by(|a, b| (&a.abi, &a.name).cmp(&(&b.abi, &b.name)));
+    calls
+}
+
+/// The calls of all ABIs that a person means by a name or a number.
+pub(super) fn calls_named(call: &str) -> Result<Vec<Call>, ErrorBody> {
+    let calls = table::find(call);
+    if calls.is_empty() {
+        return Err(ErrorBody {
+            code: "bad_request".into(),
+            message: format!("{call:?} is no system call of this machine"),
+        });
+    }
+    Ok(calls)
 }
 
 fn internal(message: &str) -> ErrorBody {

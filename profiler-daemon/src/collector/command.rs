@@ -1,10 +1,11 @@
 //! What the collector can be asked.
 
+pub mod observations;
 pub mod shadows;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use self::shadows::ShadowCommand;
+use self::{observations::ObservationsCommand, shadows::ShadowCommand};
 use crate::{
     api::protocol::{
         Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
@@ -79,6 +80,17 @@ pub enum Command {
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Export>>,
     },
+    /// Calls of all containers of an image, with how many made each.
+    ExplainImage {
+        /// Reference or id.
+        image: String,
+        /// The call's name or number; none for all that were made or refused.
+        call: Option<String>,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Vec<Explanation>>>,
+    },
+    /// Records that leave this host or come to it.
+    Observations(ObservationsCommand),
     /// Attached candidates.
     Shadow(ShadowCommand),
     /// News from now on.

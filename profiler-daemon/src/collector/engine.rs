@@ -56,6 +56,7 @@ impl Collector {
 
     /// The engine tells who a container is.
     fn identify(&mut self, mut identity: Identity) {
+        self.displace_imported(&identity.id);
         let asked = identity.asked.take().map(|asked| *asked);
         let now = self.places.now_ms();
         let lost = self.lost_calls();

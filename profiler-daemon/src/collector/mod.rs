@@ -11,6 +11,8 @@ mod engine;
 mod evidence;
 pub mod executables;
 mod filters;
+mod images;
+mod imports;
 mod kernel_news;
 mod logged;
 pub mod observed;
@@ -221,6 +223,7 @@ impl Collector {
 
     /// A container by its full id, made known if it is not.
     fn container(&mut self, home: &Home) -> &mut Container {
+        self.displace_imported(&home.id);
         let lost = self.lost_calls();
         let now = self.places.now_ms();
         let events = self.events.clone();

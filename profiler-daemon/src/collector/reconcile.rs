@@ -133,11 +133,18 @@ impl Collector {
         }
     }
 
-    /// Bounded growth: of the containers that ended, only the newest stay.
-    fn forget_oldest(&mut self) {
+    /// Bounded growth: of the containers that ended, only the newest stay. What was imported has a
+    /// bound of its own, so that no number of documents can push out what was recorded here.
+    pub(super) fn forget_oldest(&mut self) {
+        self.forget_oldest_of(false);
+        self.forget_oldest_of(true);
+    }
+
+    fn forget_oldest_of(&mut self, imported: bool) {
         let mut ended: Vec<(u64, String)> = self
             .containers
             .iter()
+            .filter(|(_, container)| container.identity.origin.is_some() == imported)
             .filter(|(_, container)| container.cgroups.is_empty() && !container.identity.running)
             .map(|(id, container)| (container.changed_ms, id.clone()))
             .collect();

@@ -7,7 +7,8 @@ use crate::api::protocol::ErrorBody;
 
 /// The full id of the container that is meant.
 ///
-/// A name that several had, one after the other, means the one that runs, else the newest.
+/// A name that several had, one after the other, means the one that runs, else the newest. What was
+/// recorded here goes before what was imported: no document can take the place of a container.
 pub(super) fn resolve(
     containers: &BTreeMap<String, Container>,
     reference: &str,
@@ -21,6 +22,7 @@ pub(super) fn resolve(
         .filter(|container| container.identity.name.as_deref() == Some(wanted))
         .max_by_key(|container| {
             (
+                container.identity.origin.is_none(),
                 container.identity.running,
                 container.identity.created_ms,
                 container.changed_ms,
@@ -29,10 +31,22 @@ pub(super) fn resolve(
     if let Some(container) = newest {
         return Ok(container.identity.id.clone());
     }
-    let mut by_prefix = containers
-        .keys()
-        .filter(|id| !wanted.is_empty() && id.starts_with(wanted));
-    match (by_prefix.next(), by_prefix.next()) {
+    let by_prefix = |imported: bool| {
+        let mut fitting = containers.iter().filter(move |(id, container)| {
+            !wanted.is_empty()
+                && id.starts_with(wanted)
+                && container.identity.origin.is_some() == imported
+        });
+        (
+            fitting.next().map(|(id, _)| id),
+            fitting.next().map(|(id, _)| id),
+        )
+    };
+    let found = match by_prefix(false) {
+        (None, _) => by_prefix(true),
+        recorded_here => recorded_here,
+    };
+    match found {
         (Some(id), None) => Ok(id.clone()),
         (Some(_), Some(_)) => Err(ErrorBody {
             code: "ambiguous".into(),

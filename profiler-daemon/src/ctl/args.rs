@@ -9,7 +9,8 @@ use clap_complete::Shell;
 
 use super::apply::args::ApplyArgs;
 use super::profile_args::{
-    AuditArgs, CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, WrittenDialect,
+    AuditArgs, CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, MergeArgs,
+    WrittenDialect,
 };
 use super::run::args::RunArgs;
 use super::verify::args::VerifyArgs;
@@ -105,6 +106,11 @@ pub enum Verb {
     Edit(EditArgs),
     /// Say how two profiles differ, by what they do
     Diff(DiffArgs),
+    /// Write one profile that lets through what any of several does
+    Merge(MergeArgs),
+    /// Bring records from one host to another
+    #[command(subcommand)]
+    Observations(ObservationsVerb),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -142,7 +148,8 @@ pub struct ShowArgs {
 /// `explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A container's name, id or id prefix
+    /// A container's name, id or id prefix, or image:REF for all containers of an image
+    #[arg(value_name = "CONTAINER|image:REF")]
     pub container: String,
     /// A system call's name or number; all calls, a line each, without it
     pub syscall: Option<String>,
@@ -172,6 +179,37 @@ pub struct ExportArgs {
     /// Write nothing and exit with 5 unless the observation is complete
     #[arg(long)]
     pub require_complete: bool,
+}
+
+/// `observations`
+#[derive(Debug, Subcommand)]
+pub enum ObservationsVerb {
+    /// Write everything that was recorded of a container or an image, as a document
+    Export(ObservationsExportArgs),
+    /// Take up documents that another host's profilectl wrote
+    Import(ObservationsImportArgs),
+}
+
+/// `observations export`
+#[derive(Debug, Args)]
+pub struct ObservationsExportArgs {
+    /// A container's name, id or id prefix, or image:REF for all containers of an image
+    #[arg(value_name = "CONTAINER|image:REF")]
+    pub target: String,
+    /// Write to this file, whole or not at all; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `observations import`
+#[derive(Debug, Args)]
+pub struct ObservationsImportArgs {
+    /// The documents; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
 }
 
 /// `watch`

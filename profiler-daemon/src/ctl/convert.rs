@@ -216,7 +216,7 @@ fn options(findings: &[Finding]) -> Vec<&'static str> {
 }
 
 /// What strace saw with what container runtimes call under a profile, so that a container starts.
-fn for_runtimes(policy: Policy, operand: &Operand, terminal: &Terminal) -> Policy {
+pub(super) fn for_runtimes(policy: Policy, operand: &Operand, terminal: &Terminal) -> Policy {
     if !operand.traced {
         return policy;
     }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::{
     args::{ExplainArgs, Format},
-    clock::absolute,
+    clock::{absolute, now_ms},
+    coverage,
     exit::{ExitStatus, Failure},
     printable::{elided, printable, wrapped},
     table::WIDTH,
@@ -28,7 +29,15 @@ pub(super) async fn run(
     client: &Client,
     terminal: &Terminal,
 ) -> Result<ExitStatus, Failure> {
-    if let Some(call) = &args.syscall {
+    if let Some(image) = args.container.strip_prefix("image:")
+        && args.syscall.is_none()
+    {
+        let calls = client.explain_image(image, None).await?;
+        match args.format {
+            Format::Json => terminal.print_json(&calls)?,
+            Format::Table => terminal.print(&coverage::lines(&calls, now_ms()))?,
+        }
+    } else if let Some(call) = &args.syscall {
         let calls = one(client, &args.container, call).await?;
         match args.format {
             Format::Json => terminal.print_json(&calls)?,
@@ -49,7 +58,11 @@ pub(super) async fn run(
 
 /// One call, or the names that may have been meant.
 async fn one(client: &Client, container: &str, call: &str) -> Result<Vec<Explanation>, Failure> {
-    let answer = client.explain(container, call).await;
+    let image = container.strip_prefix("image:");
+    let answer = match image {
+        Some(image) => client.explain_image(image, Some(call)).await,
+        None => client.explain(container, call).await,
+    };
     let message = match answer {
         Ok(calls) if !calls.is_empty() => return Ok(calls),
         Ok(_) => format!("there is no system call named {call}"),
@@ -57,7 +70,10 @@ async fn one(client: &Client, container: &str, call: &str) -> Result<Vec<Explana
         Err(error) => return Err(error.into()),
     };
     // Both names come in one request; the container's is asked for alone to tell which is wrong.
-    client.show(container).await?;
+    match image {
+        Some(image) => drop(client.explain_image(image, None).await?),
+        None => drop(client.show(container).await?),
+    }
     let names = Abi::ALL.into_iter().flat_map(table::calls);
     let near = nearest(call, names.filter_map(table::name));
     let meant = match near.as_slice() {
@@ -192,6 +208,9 @@ fn facts(call: &Explanation) -> Vec<(&'static str, String)> {
     }
     for refusal in &call.refusals {
         facts.extend(refused(refusal));
+    }
+    if let Some(coverage) = &call.coverage {
+        facts.extend(coverage::facts(coverage, now_ms()));
     }
     facts
 }

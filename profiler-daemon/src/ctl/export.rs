@@ -4,6 +4,7 @@ use super::{
     args::ExportArgs,
     circumstances::circumstances,
     convert::written,
+    coverage,
     delivery::deliver_bytes,
     exit::{ExitStatus, Failure},
     operand,
@@ -47,6 +48,13 @@ pub(super) async fn run(
     deliver_bytes(&bytes, args.output.as_deref(), terminal)?;
     let left_out = left_out(&export, client).await;
     terminal.remark(&summary(&title, &export, &left_out));
+    let image = args.target.strip_prefix("image:").unwrap_or(&args.target);
+    if let Some(told) = export
+        .coverage
+        .and_then(|coverage| coverage::summary(image, &coverage))
+    {
+        terminal.remark(&wrapped(&format!("{image}: {told}"), 2, WIDTH));
+    }
     if args.args && export.narrowed == 0 {
         terminal.remark(&wrapped(NOT_NARROWED, 2, WIDTH));
     }
@@ -114,7 +122,11 @@ async fn nothing(args: &ExportArgs, client: &Client, missing: String) -> Failure
 
 fn image_title(image: &str, export: &Export) -> String {
     let count = export.containers.len() as u64;
-    format!("{image} ({})", counted(count, "container", "containers"))
+    let mut containers = counted(count, "container", "containers");
+    if export.imported > 0 {
+        containers.push_str(&format!(", {} imported", export.imported));
+    }
+    format!("{image} ({containers})")
 }
 
 /// The names of calls that were refused and left out, as far as they can be told.
@@ -222,6 +234,8 @@ mod tests {
             refused_left_out: 1,
             narrowed: 0,
             containers: vec!["web".to_owned()],
+            imported: 0,
+            coverage: None,
         };
         assert_eq!(
             summary("web", &export, &["keyctl".to_owned()]).replace("\n  ", " "),

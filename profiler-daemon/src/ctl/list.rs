@@ -9,7 +9,10 @@ use super::{
     terminal::Terminal,
     wording,
 };
-use crate::api::{client::Client, protocol::Summary};
+use crate::{
+    api::{client::Client, protocol::Summary},
+    profile::identity::Identity,
+};
 
 pub(super) async fn run(
     args: &ListArgs,
@@ -51,7 +54,7 @@ fn table(containers: &[Summary], now_ms: u64) -> String {
                     .image
                     .as_ref()
                     .map_or_else(|| "-".to_owned(), |image| printable(&image.reference)),
-                state(identity.running).to_owned(),
+                state(identity).to_owned(),
                 container.observed.to_string(),
                 container.refused.to_string(),
                 printable(&wording::complete(&container.completeness)),
@@ -65,6 +68,12 @@ fn table(containers: &[Summary], now_ms: u64) -> String {
 }
 
 /// Whether a container runs, in a word.
-pub(super) const fn state(running: bool) -> &'static str {
-    if running { "running" } else { "exited" }
+pub(super) const fn state(identity: &Identity) -> &'static str {
+    if identity.origin.is_some() {
+        "imported"
+    } else if identity.running {
+        "running"
+    } else {
+        "exited"
+    }
 }

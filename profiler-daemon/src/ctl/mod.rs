@@ -13,6 +13,7 @@ mod compile;
 mod completions;
 mod container_args;
 mod convert;
+mod coverage;
 mod delivery;
 mod diff;
 mod docker_failure;
@@ -26,6 +27,8 @@ mod export;
 mod findings;
 mod list;
 mod loaded_wording;
+mod merge;
+mod observations;
 mod operand;
 mod policy_wording;
 mod printable;
@@ -92,6 +95,8 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Edit(args) => edit::run(&args, client, terminal).await,
         Verb::Diff(args) => diff::run(&args, client, terminal).await,
         Verb::Verify(args) => verify::run(&args, client, terminal).await,
+        Verb::Merge(args) => merge::run(&args, client, terminal).await,
+        Verb::Observations(verb) => observations::run(&verb, client, terminal).await,
         Verb::Completions(args) => completions::run(&args, terminal),
         Verb::Record(args) => Ok(record::run(args)),
         Verb::Run(args) => Ok(run::run(&args, client, terminal)),

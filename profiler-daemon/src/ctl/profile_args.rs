@@ -242,6 +242,23 @@ pub struct EditArgs {
     pub output: Option<PathBuf>,
 }
 
+/// `merge`
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The profiles
+    #[arg(value_name = "P", required = true, num_args = 2.., long_help = OPERAND)]
+    pub profiles: Vec<String>,
+    /// The dialect to write
+    #[arg(long, value_enum, value_name = "DIALECT", default_value = "docker")]
+    pub format: WrittenDialect,
+    /// Write to this file, whole or not at all; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the verb's description")]
+    pub circumstances: CircumstancesArgs,
+}
+
 /// `diff`
 #[derive(Debug, Args)]
 pub struct DiffArgs {

@@ -66,7 +66,15 @@ fn identity(detail: &Detail, now_ms: u64) -> String {
     }
     lines.push(("made by", made_by(who)));
     lines.push(("state", {
-        let mut line = state(who.running).to_owned();
+        let mut line = state(who).to_owned();
+        if let Some(origin) = &who.origin {
+            let _ = write!(
+                line,
+                " {}, recorded on {}",
+                ago(now_ms, origin.imported_ms),
+                origin.host
+            );
+        }
         if let Some(pid) = who.pid.filter(|_| who.running) {
             let _ = write!(line, ", pid {pid}");
         }

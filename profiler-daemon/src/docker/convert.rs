@@ -59,6 +59,7 @@ impl Inspected {
             running,
             created_ms: answer.created.as_deref().and_then(ms_since_epoch),
             unconfined: unconfined(&host, defaults),
+            origin: None,
             asked: Some(Box::new(asked(&host, defaults))),
         };
         let runtime = host

@@ -107,6 +107,11 @@ impl Arguments {
         self.0.get(&call)
     }
 
+    /// Every call of which something is known, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Call, &Values)> {
+        self.0.iter()
+    }
+
     /// Nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -41,6 +41,15 @@ pub struct Image {
     pub id: String,
 }
 
+/// Where a record was made that was not made here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// The name of the host that recorded it, as that host's document told.
+    pub host: String,
+    /// When it was brought here last, milliseconds since the epoch.
+    pub imported_ms: u64,
+}
+
 /// A container, as its engine tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -67,6 +76,10 @@ pub struct Identity {
     pub created_ms: Option<u64>,
     /// The engine asked for no seccomp filter (privileged, or `seccomp=unconfined`).
     pub unconfined: Option<bool>,
+    /// Where its record was made, if that was elsewhere and the record was imported; none for a
+    /// container of this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// What decides its filter, on its way from the engine to who keeps it; not told with the rest,
     /// for a profile's text may be long.
     #[serde(skip)]
@@ -89,6 +102,7 @@ impl Identity {
             running: true,
             created_ms: None,
             unconfined: None,
+            origin: None,
             asked: None,
         }
     }

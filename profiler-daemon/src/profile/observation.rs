@@ -183,8 +183,8 @@ impl Observation {
         }
         for (call, tally) in tallies {
             let mine = self.tallies.entry(call).or_default();
-            mine.calls += tally.calls;
-            mine.errors += tally.errors;
+            mine.calls = mine.calls.saturating_add(tally.calls);
+            mine.errors = mine.errors.saturating_add(tally.errors);
         }
         for filter in filters {
             if !self.filters.contains(&filter) {
@@ -192,11 +192,11 @@ impl Observation {
             }
         }
         self.runtime_filters.extend(runtime_filters);
-        self.out_of_range += out_of_range;
+        self.out_of_range = self.out_of_range.saturating_add(out_of_range);
         self.start_seen |= start_seen;
         self.program_started |= program_started;
         self.stop_seen &= stop_seen;
-        self.sessions += sessions;
+        self.sessions = self.sessions.saturating_add(sessions);
         self.first_ms = [self.first_ms, first_ms].into_iter().flatten().min();
         self.last_new_ms = self.last_new_ms.max(last_new_ms);
     }
@@ -226,7 +226,7 @@ fn merged_refusals(mine: Vec<Refusal>, theirs: Vec<Refusal>) -> Vec<Refusal> {
             }
             Entry::Occupied(mut place) => {
                 let known = place.get_mut();
-                let count = known.count + refusal.count;
+                let count = known.count.saturating_add(refusal.count);
                 let last_ms = known.last_ms.max(refusal.last_ms);
                 // The caller that is named is the first one's.
                 if refusal.rank() < known.rank() {
@@ -241,9 +241,18 @@ fn merged_refusals(mine: Vec<Refusal>, theirs: Vec<Refusal>) -> Vec<Refusal> {
 }
 
 impl Sighting {
+    /// The one of two that counts as the first.
+    pub(super) fn earlier(self, other: Self) -> Self {
+        if other.rank() < self.rank() {
+            other
+        } else {
+            self
+        }
+    }
+
     /// Decides between two of the same call: the earlier, then anything that does not depend on
     /// which came to hand first.
-    fn rank(&self) -> (u64, u32, u32, &str, Option<&str>) {
+    pub(super) fn rank(&self) -> (u64, u32, u32, &str, Option<&str>) {
         (
             self.at_ms,
             self.pid,
@@ -256,7 +265,7 @@ impl Sighting {
 
 impl Refusal {
     /// As with sightings.
-    fn rank(&self) -> (u64, u32, &str, Option<&str>) {
+    pub(super) fn rank(&self) -> (u64, u32, &str, Option<&str>) {
         (self.first_ms, self.pid, &self.comm, self.exe.as_deref())
     }
 }

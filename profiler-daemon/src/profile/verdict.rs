@@ -66,7 +66,7 @@ pub fn judge_together<'a>(
     let mut any = false;
     for (name, part) in parts {
         any = true;
-        together.lost_calls += part.lost_calls;
+        together.lost_calls = together.lost_calls.saturating_add(part.lost_calls);
         // The union was quiet for as long as its least quiet part.
         together.quiet_s = match (together.quiet_s, part.quiet_s) {
             (Some(all), Some(one)) => Some(all.min(one)),

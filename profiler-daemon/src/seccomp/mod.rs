@@ -20,3 +20,4 @@ pub mod policy;
 pub mod preflight;
 pub mod runtime_needs;
 pub mod summary;
+pub mod union;

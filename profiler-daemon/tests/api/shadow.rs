@@ -64,6 +64,13 @@ fn a_candidate_is_attached_over_the_socket_and_a_bad_one_is_not() {
     // A body that is too long is turned away before it is sent.
     let long = "PUT /v1/shadows/mine HTTP/1.1\r\nHost: profilerd\r\nConnection: close\r\nContent-Length: 5000000\r\n\r\n";
     assert_eq!(raw(&fake.socket, long).0, 413);
+    let long = "POST /v1/observations HTTP/1.1\r\nHost: profilerd\r\nConnection: close\r\nContent-Length: 40000000\r\n\r\n";
+    let (status, body) = raw(&fake.socket, long);
+    assert_eq!(status, 413);
+    assert!(
+        body.contains("32 MiB, which no document of observations is"),
+        "{body}"
+    );
     for (method, path, status) in [
         ("GET", "/v1/shadows", 200),
         ("GET", "/v1/shadows/nope", 404),

@@ -78,13 +78,13 @@ const TWICE: &str = r#"{
 "#;
 
 /// A fake daemon, and a directory with files.
-struct Desk {
+pub(super) struct Desk {
     fake: Fake,
     room: tempfile::TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let desk = Self {
             fake: Fake::start(Health::Healthy),
             room: tempfile::tempdir().unwrap(),
@@ -106,6 +106,7 @@ impl Desk {
             ("supervised.json", SUPERVISED),
             ("twice.json", TWICE),
             ("off.json", "{}\n"),
+            ("open.json", &SMALL.replacen("ERRNO", "LOG", 1)),
             (
                 "broken.json",
                 "{\"defaultAction\": \"SCMP_ACT_ERRNO\",\n \"syscalls\": [}\n",
@@ -133,7 +134,11 @@ impl Desk {
         command
     }
 
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
+    pub(super) fn write(&self, name: &str, content: &str) {
+        fs::write(self.room.path().join(name), content).unwrap();
+    }
+
+    pub(super) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -148,7 +153,7 @@ impl Desk {
 
     /// Runs commands and compares what they printed; each must end as is told, and what is for
     /// people must fit 80 columns.
-    fn session(&self, name: &str, commands: &[(i32, &str)]) {
+    pub(super) fn session(&self, name: &str, commands: &[(i32, &str)]) {
         let mut shown = String::new();
         for (status, line) in commands {
             let arguments = words(line);

@@ -116,7 +116,7 @@ pub(crate) fn list(now: u64) -> Vec<Summary> {
     vec![evil, summary_job(now), summary_web(now)]
 }
 
-fn call(nr: u32, name: &str) -> Explanation {
+pub(super) fn call(nr: u32, name: &str) -> Explanation {
     Explanation {
         abi: "x86_64".to_owned(),
         nr,
@@ -128,6 +128,7 @@ fn call(nr: u32, name: &str) -> Explanation {
         refusals: Vec::new(),
         tally: None,
         arguments: None,
+        coverage: None,
     }
 }
 
@@ -276,6 +277,8 @@ pub(crate) fn export_web(include_refused: bool) -> Export {
         refused_left_out: u64::from(!include_refused),
         narrowed: 0,
         containers: vec!["web".to_owned()],
+        imported: 0,
+        coverage: None,
     }
 }
 
@@ -293,6 +296,8 @@ pub(crate) fn export_job() -> Export {
         refused_left_out: 0,
         narrowed: 0,
         containers: vec!["job".to_owned()],
+        imported: 0,
+        coverage: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audited;
 mod data;
+mod records;
 mod shadows;
 
 use std::{
@@ -192,11 +193,22 @@ async fn answer(
                 "reg:5000/shop/nginx:1.27" => {
                     reply.send(Ok(data::export_web(options.include_refused)))
                 }
+                records::SHOP => {
+                    let mut export = data::export_web(options.include_refused);
+                    export.containers = ["web-1", "web-2", "web-3"].map(str::to_owned).into();
+                    export.imported = 1;
+                    export.coverage = Some(records::coverage(now_ms));
+                    reply.send(Ok(export))
+                }
                 other => reply.send(error(
                     "not_found",
                     &format!("no container of image {other} was recorded"),
                 )),
             }),
+            Command::ExplainImage { image, call, reply } => {
+                drop(reply.send(records::explained(now_ms, &image, call.as_deref())));
+            }
+            Command::Observations(command) => records::answer(command, now_ms),
             Command::Shadow(command) => shadows::answer(command, &events, now_ms),
             Command::Watch { reply } => drop(reply.send(events.subscribe())),
         }

@@ -7,6 +7,7 @@
 
 mod bits;
 mod build;
+mod loosest;
 mod walk;
 
 use rustc_hash::FxHashMap;

@@ -70,7 +70,7 @@ fn rule() -> impl Strategy<Value = Rule> {
         })
 }
 
-pub(super) fn policy() -> impl Strategy<Value = Policy> {
+pub(in crate::seccomp) fn policy() -> impl Strategy<Value = Policy> {
     let more = option::of(prop_oneof![
         Just(vec![Arch::X86]),
         Just(vec![Arch::X86, Arch::X32]),

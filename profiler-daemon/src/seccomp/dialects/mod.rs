@@ -4,7 +4,7 @@
 //! that a broken profile is answered by what is broken in it.
 
 #[cfg(test)]
-mod any_policy;
+pub(super) mod any_policy;
 pub mod docker;
 pub mod json;
 pub mod lxc;

@@ -1,0 +1,63 @@
+//! The endpoints of records that leave this host or come to it: a document is read and judged here,
+//! off the collector's task.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    response::IntoResponse,
+};
+
+use super::{
+    body::whole,
+    handlers::{Desk, Refusal},
+    protocol::observations::{MOST_BYTES, Observations, RecordedContainer},
+};
+use crate::collector::command::{Command, observations::ObservationsCommand};
+
+pub(super) async fn of_container(
+    State(desk): State<Desk>,
+    container: Result<Path<String>, PathRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Path(container) = container?;
+    let ask = |reply| Command::Observations(ObservationsCommand::OfContainer { container, reply });
+    Ok(Json(document(desk.ask(ask).await??)))
+}
+
+pub(super) async fn of_image(
+    State(desk): State<Desk>,
+    image: Result<Path<String>, PathRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Path(image) = image?;
+    let ask = |reply| Command::Observations(ObservationsCommand::OfImage { image, reply });
+    Ok(Json(document(desk.ask(ask).await??)))
+}
+
+pub(super) async fn import(
+    State(desk): State<Desk>,
+    body: Body,
+) -> Result<impl IntoResponse, Refusal> {
+    let bytes = whole(body, MOST_BYTES, "document of observations").await?;
+    let reading = tokio::task::spawn_blocking(move || Observations::read(&bytes));
+    let observations = reading
+        .await
+        .map_err(|_| Refusal::internal("the document could not be read; this is a defect"))?
+        .map_err(|error| Refusal::bad_request(error.to_string()))?;
+    desk.look_up(|reply| {
+        Command::Observations(ObservationsCommand::Import {
+            observations,
+            reply,
+        })
+    })
+    .await
+}
+
+/// A document of this host.
+fn document(containers: Vec<RecordedContainer>) -> Observations {
+    let host = rustix::system::uname();
+    Observations::of(
+        host.nodename().to_string_lossy().into_owned(),
+        env!("CARGO_PKG_VERSION").to_owned(),
+        containers,
+    )
+}

@@ -1,0 +1,236 @@
+//! Records that leave this host, and records of other hosts that are brought to it.
+//!
+//! An imported record is a container that ended elsewhere. It takes part in what is told of its image;
+//! it never takes the place of a container of this host, nor of another host's.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Collector, command::observations::ObservationsCommand, container::Container,
+    ports::KeptContainer, reference,
+};
+use crate::{
+    api::protocol::{
+        ErrorBody,
+        observations::{Change, Imported, ImportedContainer, Observations, RecordedContainer},
+    },
+    profile::{
+        identity::{Identity, Origin},
+        merge::Merged,
+        observation::Observation,
+    },
+};
+
+impl Collector {
+    /// Answers one question. Whoever asked may be gone; that is no error.
+    pub(super) fn answer_observations(&mut self, command: ObservationsCommand) {
+        match command {
+            ObservationsCommand::OfContainer { container, reply } => {
+                let _ = reply.send(self.record_of(&container));
+            }
+            ObservationsCommand::OfImage { image, reply } => {
+                let _ = reply.send(self.records_of(&image));
+            }
+            ObservationsCommand::Import {
+                observations,
+                reply,
+            } => {
+                let _ = reply.send(self.import(observations));
+            }
+        }
+    }
+
+    /// The container's record was made elsewhere.
+    pub(super) fn is_imported(&self, id: &str) -> bool {
+        self.containers
+            .get(id)
+            .is_some_and(|container| container.identity.origin.is_some())
+    }
+
+    /// A container of this host turns up under the id of an imported one: what is seen here goes
+    /// before what a document says.
+    pub(super) fn displace_imported(&mut self, id: &str) {
+        if self.is_imported(id) {
+            tracing::warn!(
+                id,
+                "a container of this host has the id of an imported record, which is dropped"
+            );
+            self.containers.remove(id);
+            let result = self.keep.forget(id);
+            self.kept(result);
+        }
+    }
+
+    fn record_of(&mut self, wanted: &str) -> Result<Vec<RecordedContainer>, ErrorBody> {
+        self.read_losses();
+        let id = reference::resolve(&self.containers, wanted)?;
+        let record = self
+            .observed(&id)
+            .and_then(|record| self.leaving(&id, record));
+        let Some(record) = record else {
+            let name = self.name(&id);
+            return Err(error(
+                "not_found",
+                format!(
+                    "nothing was recorded of {name}, so there is nothing to export: start it while profilerd runs"
+                ),
+            ));
+        };
+        Ok(vec![record])
+    }
+
+    fn records_of(&mut self, image: &str) -> Result<Vec<RecordedContainer>, ErrorBody> {
+        self.read_losses();
+        let replicas = self.replicas(image)?;
+        let records = replicas
+            .ids()
+            .filter_map(|id| self.leaving(id, replicas.of(id)?.clone()));
+        Ok(records.collect())
+    }
+
+    /// A record as it leaves; none if no call of it was recorded, but some found in flight.
+    fn leaving(&self, id: &str, record: Observation) -> Option<RecordedContainer> {
+        let identity = self.containers.get(id)?.identity.clone();
+        record.first_ms?;
+        let verdict = self.judged(id, Some(&record));
+        Some(RecordedContainer::of(identity, verdict, record))
+    }
+
+    /// Takes up a document, wholly or, if any of it cannot be, not at all.
+    fn import(&mut self, document: Observations) -> Result<Imported, ErrorBody> {
+        let now_ms = self.places.now_ms();
+        let mut coming = Vec::new();
+        for (place, container) in document.containers.into_iter().enumerate() {
+            let host = container
+                .host
+                .clone()
+                .unwrap_or_else(|| document.host.clone());
+            let known = self
+                .containers
+                .get(&container.id)
+                .map(|known| &known.identity);
+            self.is_welcome(place, &container, known, &host)?;
+            coming.push(self.taken_up(container, host, now_ms));
+        }
+        let mut told = Vec::new();
+        for (kept, change) in coming {
+            let identity = &kept.identity;
+            told.push(ImportedContainer {
+                id: identity.id.clone(),
+                name: identity.display_name().to_owned(),
+                host: identity
+                    .origin
+                    .as_ref()
+                    .map_or_else(String::new, |it| it.host.clone()),
+                change,
+            });
+            if change == Change::Unchanged {
+                continue;
+            }
+            // Only what is kept is taken up: an import that was answered outlives the daemon.
+            let result = self.keep.keep(&kept);
+            if !self.kept(result) {
+                let failure = self.keep_failure.clone().unwrap_or_default();
+                return Err(error(
+                    "internal",
+                    format!(
+                        "{} could not be kept ({failure}); what comes before it in the document was imported: import it again once that is mended",
+                        kept.identity.display_name()
+                    ),
+                ));
+            }
+            self.containers
+                .insert(kept.identity.id.clone(), Container::kept(kept));
+        }
+        self.forget_oldest();
+        Ok(Imported { containers: told })
+    }
+
+    fn is_welcome(
+        &self,
+        place: usize,
+        container: &RecordedContainer,
+        known: Option<&Identity>,
+        host: &str,
+    ) -> Result<(), ErrorBody> {
+        let Some(known) = known else { return Ok(()) };
+        let reason = match &known.origin {
+            None => "a container of this daemon's own has that id; its record is not for a document to change".to_owned(),
+            Some(origin) if origin.host != host => format!(
+                "it was imported from the host {:?} before, and this document says {host:?}",
+                origin.host
+            ),
+            Some(_) => return Ok(()),
+        };
+        Err(error(
+            "conflict",
+            format!(
+                "containers[{place}].id: {}: {reason}; nothing was imported",
+                container.id
+            ),
+        ))
+    }
+
+    /// What is to be kept of a container of a document, joined with what was imported of it before.
+    fn taken_up(
+        &mut self,
+        container: RecordedContainer,
+        host: String,
+        now_ms: u64,
+    ) -> (KeptContainer, Change) {
+        let before = self.observed(&container.id);
+        let lost_before = self
+            .containers
+            .get(&container.id)
+            .and_then(|known| known.lost);
+        let mut merged = Merged::default();
+        if let Some(before) = before.clone() {
+            merged.add(container.id.clone(), before);
+        }
+        merged.add(container.id.clone(), container.observation);
+        let observation = merged.union();
+        let lost_calls = container
+            .completeness
+            .lost_calls
+            .max(lost_before.unwrap_or_default());
+        let change = match before {
+            None => Change::Added,
+            Some(before) if before == observation && lost_before == Some(lost_calls) => {
+                Change::Unchanged
+            }
+            Some(_) => Change::Extended,
+        };
+        let identity = Identity {
+            name: container.name,
+            image: container.image,
+            labels: container.labels,
+            runtime: container.runtime,
+            no_new_privileges: container.no_new_privileges,
+            created_ms: container.created_ms,
+            unconfined: container.unconfined,
+            running: false,
+            origin: Some(Origin {
+                host,
+                imported_ms: now_ms,
+            }),
+            ..Identity::unnamed(container.id, container.engine)
+        };
+        let kept = KeptContainer {
+            identity,
+            asked: None,
+            observation,
+            cgroup: None,
+            cgroups: BTreeSet::new(),
+            lost_calls,
+            changed_ms: now_ms,
+        };
+        (kept, change)
+    }
+}
+
+fn error(code: &str, message: String) -> ErrorBody {
+    ErrorBody {
+        code: code.to_owned(),
+        message,
+    }
+}
