@@ -1,6 +1,9 @@
 //! What the daemon is told: flags, environment, configuration file, defaults, in that order.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Parser;
 use serde::Deserialize;
@@ -105,6 +108,22 @@ pub struct ConfigFile {
     hooks: Option<HookChoice>,
     #[serde(default)]
     shadow: Vec<ConfiguredShadow>,
+    #[serde(default)]
+    versions: ConfiguredVersions,
+}
+
+/// When versions are made, and how many are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfiguredVersions {
+    /// Seconds without a new call before a version is made.
+    quiet_s: Option<u32>,
+    /// Versions of one container or image, the promoted ones besides.
+    most: Option<u32>,
+    /// Days after which one is dropped that is neither the newest nor promoted.
+    days: Option<u32>,
+    /// Images without a container of which versions are kept.
+    images: Option<u32>,
 }
 
 /// A candidate that is attached to all containers of an image.
@@ -142,6 +161,14 @@ pub struct Config {
     pub hooks: HookChoice,
     /// Candidates that are attached from the beginning; no two to one image.
     pub shadows: Vec<ConfiguredShadow>,
+    /// How long nothing new must come before a version is made.
+    pub quiet: Duration,
+    /// Versions of one container or image that are kept.
+    pub versions: u32,
+    /// Days for which they are kept.
+    pub version_days: u32,
+    /// Images of which versions are kept though they have no container.
+    pub images: u32,
     /// A recording to serve in place of the kernel's.
     pub replay: Option<PathBuf>,
     /// The tree of cgroups, if not the host's.
@@ -240,6 +267,33 @@ impl Config {
             args: flags.args || file.args.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
             shadows: each_image_once(file.shadow)?,
+            quiet: Duration::from_secs(
+                within(
+                    "versions.quiet_s",
+                    file.versions.quiet_s.unwrap_or(10),
+                    1,
+                    86_400,
+                )?
+                .into(),
+            ),
+            versions: within(
+                "versions.most",
+                file.versions.most.unwrap_or(200),
+                2,
+                1 << 20,
+            )?,
+            version_days: within(
+                "versions.days",
+                file.versions.days.unwrap_or(365),
+                1,
+                36_500,
+            )?,
+            images: within(
+                "versions.images",
+                file.versions.images.unwrap_or(2000),
+                1,
+                1 << 20,
+            )?,
             replay: flags.replay,
             cgroup_root: flags.cgroup_root,
         })

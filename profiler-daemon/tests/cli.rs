@@ -12,6 +12,8 @@ mod fake;
 mod files;
 #[path = "cli/shadow.rs"]
 mod shadow;
+#[path = "cli/versions.rs"]
+mod versions;
 
 use std::{
     fs,
@@ -479,6 +481,8 @@ fn every_verb_has_its_help() {
         "convert",
         "edit",
         "diff",
+        "history",
+        "promote",
         "completions",
     ] {
         check(&fake, &format!("help-{verb}.txt"), 0, &[verb, "--help"]);

@@ -12,3 +12,4 @@ pub mod listen;
 pub mod protocol;
 pub mod server;
 mod shadows;
+mod versions;

@@ -11,6 +11,9 @@
 //! | `GET /v1/containers/{C}/active?ptrace=bool` | [`Active`](crate::audit::active::Active) |
 //! | `GET` and `POST /v1/containers/{C}/audit?ptrace=bool` | [`Report`](crate::audit::report::Report) |
 //! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool` | [`Export`], of all its containers (REF percent-encoded) |
+//! | `GET …/containers/{C}/versions`, `GET …/images/{REF}/versions` | [`versions::History`] |
+//! | `GET …/versions/{N}?include_refused=bool&args=bool` | [`versions::VersionExport`] |
+//! | `PUT …/versions/{N}/promotion` | [`Version`](crate::profile::version::Version) |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
 //! | `GET /v1/shadows`, `GET /v1/shadows/{NAME}` | `[ShadowState]`, [`shadows::ShadowState`] |
 //! | `PUT /v1/shadows/{NAME}`, `DELETE` | [`shadows::Attach`] → [`shadows::ShadowState`] |
@@ -19,6 +22,7 @@
 //! `{C}` is a name, an id or an id's prefix. An error is an [`ErrorBody`] with status 400, 404, 409 or 500.
 
 pub mod shadows;
+pub mod versions;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +90,9 @@ pub struct Status {
     pub losses: Vec<Loss>,
     /// Resident memory of the daemon, bytes.
     pub memory_bytes: u64,
+    /// Where containers, images and their versions are kept; none when it cannot be read.
+    #[serde(default)]
+    pub store: Option<versions::StoreStatus>,
 }
 
 /// One cause of loss.

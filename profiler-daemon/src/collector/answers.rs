@@ -60,6 +60,7 @@ impl Collector {
                 let _ = reply.send(self.export_image(&image, options));
             }
             Command::Shadow(command) => self.answer_shadow(command),
+            Command::Version(command) => self.answer_version(command),
             Command::Watch { reply } => {
                 let _ = reply.send(self.events.subscribe());
             }
@@ -83,7 +84,12 @@ impl Collector {
         judge(observation.unwrap_or(&Observation::default()), facts)
     }
 
-    fn composed(&self, observation: &Observation, id: Option<&str>, options: Options) -> Composed {
+    pub(super) fn composed(
+        &self,
+        observation: &Observation,
+        id: Option<&str>,
+        options: Options,
+    ) -> Composed {
         // What a running container's runtime was seen to call counts at once.
         let mut learned = self.learned.clone();
         if let Some(container) = id.and_then(|id| self.containers.get(id)) {
@@ -255,7 +261,11 @@ pub(super) fn is_of_image(image: Option<&crate::profile::identity::Image>, wante
         || (wanted_id.len() >= 12 && id.starts_with(wanted_id))
 }
 
-fn exported(composed: &Composed, completeness: Completeness, containers: Vec<String>) -> Export {
+pub(super) fn exported(
+    composed: &Composed,
+    completeness: Completeness,
+    containers: Vec<String>,
+) -> Export {
     let profile = docker::to_value(&exported::document(composed));
     Export::of(composed, profile, completeness, containers)
 }
@@ -280,7 +290,7 @@ fn explanation(call: Call, observation: &Observation, composed: &Composed) -> Ex
     }
 }
 
-fn internal(message: &str) -> ErrorBody {
+pub(super) fn internal(message: &str) -> ErrorBody {
     ErrorBody {
         code: "internal".into(),
         message: message.into(),

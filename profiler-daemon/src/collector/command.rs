@@ -1,10 +1,11 @@
 //! What the collector can be asked.
 
 pub mod shadows;
+pub mod versions;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use self::shadows::ShadowCommand;
+use self::{shadows::ShadowCommand, versions::VersionCommand};
 use crate::{
     api::protocol::{
         Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
@@ -81,6 +82,8 @@ pub enum Command {
     },
     /// Attached candidates.
     Shadow(ShadowCommand),
+    /// Versions.
+    Version(VersionCommand),
     /// News from now on.
     Watch {
         /// Where the answer goes.

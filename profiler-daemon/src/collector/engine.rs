@@ -70,6 +70,7 @@ impl Collector {
             return;
         };
         container.asked = asked.or(container.asked.take());
+        let has_image = container.identity.image.is_some();
         let named = container.identity.name.is_none() && identity.name.is_some();
         let older = std::mem::replace(&mut container.identity, identity);
         let identity = &mut container.identity;
@@ -85,6 +86,7 @@ impl Collector {
         }
         container.unkept = true;
         let id = container.identity.id.clone();
+        let of_image = !has_image && container.identity.image.is_some();
         if named {
             let _ = self.events.send(Event::Container {
                 at_ms: now,
@@ -92,6 +94,9 @@ impl Collector {
                 name: container.identity.display_name().to_owned(),
                 change: "named".into(),
             });
+        }
+        if of_image {
+            self.touch(&id, false);
         }
         self.cover(&id);
     }

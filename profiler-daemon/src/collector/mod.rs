@@ -11,6 +11,7 @@ mod engine;
 mod evidence;
 pub mod executables;
 mod filters;
+mod history;
 mod kernel_news;
 mod logged;
 pub mod observed;
@@ -21,10 +22,12 @@ mod reference;
 mod shadow;
 mod shadowing;
 mod status;
+mod versions;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{broadcast, mpsc};
@@ -38,6 +41,7 @@ use self::{
     ports::{Home, Keep, Places, Processes},
     recent_pids::RecentPids,
     shadow::Shadows,
+    versions::Versions,
 };
 use crate::{
     api::protocol::Event,
@@ -53,9 +57,9 @@ const ENDED_LIMIT: usize = 1000;
 /// Events a watcher may lag behind before it is told that it missed some.
 const EVENTS: usize = 4096;
 /// How often lost news is made good and changes are kept.
-const RECONCILE: std::time::Duration = std::time::Duration::from_secs(5);
+const RECONCILE: Duration = Duration::from_secs(5);
 /// How often shadows are tended and what was held back is told, while there is any of it.
-const BEAT: std::time::Duration = std::time::Duration::from_secs(1);
+const BEAT: Duration = Duration::from_secs(1);
 
 /// Whose a cgroup is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +94,8 @@ pub struct Parts {
     pub engine_off: bool,
     /// Candidates that are attached from the beginning.
     pub shadows: Vec<NewShadow>,
+    /// How long nothing new must come of something before a version of it is made.
+    pub quiet: Duration,
     /// What else the daemon cannot do here, a sentence each.
     pub shortcomings: Vec<String>,
 }
@@ -124,6 +130,9 @@ pub struct Collector {
     looked_over: Option<(u64, u64)>,
     started_ms: u64,
     shadows: Shadows,
+    versions: Versions,
+    /// When what is kept was last tidied, while there is no more to do.
+    tidied: Option<Instant>,
     recent: RecentPids,
     log: KernelLog,
     shortcomings: Vec<String>,
@@ -140,6 +149,7 @@ impl Collector {
             mut keep,
             engine_off,
             shadows,
+            quiet,
             shortcomings,
         } = parts;
         let mut collector = Self {
@@ -164,6 +174,8 @@ impl Collector {
             nameless: 0,
             looked_over: None,
             shadows: Shadows::default(),
+            versions: Versions::new(quiet),
+            tidied: None,
             recent: RecentPids::default(),
             log: KernelLog::default(),
             shortcomings,
@@ -171,6 +183,7 @@ impl Collector {
         collector.read_losses();
         collector.take_up_kept();
         collector.take_up_running();
+        collector.take_up_versions();
         collector.reconcile();
         for new in shadows {
             let name = new.name.clone();
@@ -205,9 +218,10 @@ impl Collector {
                     None => break,
                 },
                 _ = ticks.tick() => self.reconcile(),
-                _ = beats.tick(), if self.shadows.any() || self.log.waits => {
+                _ = beats.tick(), if self.shadows.any() || self.log.waits || self.versions.any() => {
                     self.tend_shadows();
                     self.tell_logged();
+                    self.make_versions();
                 }
                 () = stop.cancelled() => break,
             }
@@ -217,6 +231,7 @@ impl Collector {
             self.on_kernel_news(batch);
         }
         self.reconcile();
+        self.flush_versions();
     }
 
     /// A container by its full id, made known if it is not.

@@ -19,12 +19,14 @@ pub mod exit;
 mod explain;
 mod export;
 mod findings;
+mod history;
 mod list;
 mod loaded_wording;
 mod operand;
 mod policy_wording;
 mod printable;
 pub mod profile_args;
+mod promote;
 pub mod record;
 pub mod run;
 mod shadow;
@@ -32,6 +34,7 @@ mod show;
 mod status;
 mod table;
 mod terminal;
+mod version_of;
 mod watch;
 mod wording;
 
@@ -84,6 +87,8 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Convert(args) => convert::run(&args, client, terminal).await,
         Verb::Edit(args) => edit::run(&args, client, terminal).await,
         Verb::Diff(args) => diff::run(&args, client, terminal).await,
+        Verb::History(args) => history::run(&args, client, terminal).await,
+        Verb::Promote(args) => promote::run(&args, client, terminal).await,
         Verb::Completions(args) => completions::run(&args, terminal),
         Verb::Record(args) => Ok(record::run(args)),
         Verb::Run(args) => Ok(run::run(&args, client, terminal)),

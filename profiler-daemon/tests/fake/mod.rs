@@ -3,6 +3,7 @@
 mod audited;
 mod data;
 mod shadows;
+mod versions;
 
 use std::{
     path::{Path, PathBuf},
@@ -197,6 +198,7 @@ async fn answer(
                     &format!("no container of image {other} was recorded"),
                 )),
             }),
+            Command::Version(command) => versions::answer(command, now_ms),
             Command::Shadow(command) => shadows::answer(command, &events, now_ms),
             Command::Watch { reply } => drop(reply.send(events.subscribe())),
         }
