@@ -80,6 +80,9 @@ pub struct Flags {
     /// Which hooks to use [default: auto]
     #[arg(long, value_enum)]
     pub hooks: Option<HookChoice>,
+    /// Post news of drift from promoted versions to this address, as JSON
+    #[arg(long, value_name = "URL", env = "PROFILER_WEBHOOK")]
+    pub webhook: Option<String>,
     /// Detach everything that is pinned, drop what it holds, and exit
     #[arg(long)]
     pub unload: bool,
@@ -106,6 +109,7 @@ pub struct ConfigFile {
     count: Option<bool>,
     args: Option<bool>,
     hooks: Option<HookChoice>,
+    webhook: Option<String>,
     #[serde(default)]
     shadow: Vec<ConfiguredShadow>,
     #[serde(default)]
@@ -159,6 +163,8 @@ pub struct Config {
     pub args: bool,
     /// Hooks.
     pub hooks: HookChoice,
+    /// Where news of drift is posted to.
+    pub webhook: Option<String>,
     /// Candidates that are attached from the beginning; no two to one image.
     pub shadows: Vec<ConfiguredShadow>,
     /// How long nothing new must come before a version is made.
@@ -201,6 +207,12 @@ pub enum ConfigError {
     Shadow {
         /// The image.
         image: String,
+    },
+    /// The webhook is no address.
+    #[error("webhook: {url:?} is no address: write http://HOST/… or https://HOST/…")]
+    Webhook {
+        /// What was given.
+        url: String,
     },
     /// A number is out of range.
     #[error("{name} must be between {least} and {most}, not {value}")]
@@ -266,6 +278,7 @@ impl Config {
             count: flags.count || file.count.unwrap_or(false),
             args: flags.args || file.args.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
+            webhook: address(flags.webhook.or(file.webhook))?,
             shadows: each_image_once(file.shadow)?,
             quiet: Duration::from_secs(
                 within(
@@ -310,6 +323,17 @@ fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<u32, 
             least,
             most,
         })
+    }
+}
+
+fn address(url: Option<String>) -> Result<Option<String>, ConfigError> {
+    let host = |url: &str| {
+        let rest = url.strip_prefix("http://").or(url.strip_prefix("https://"));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    };
+    match url {
+        Some(url) if !host(&url) => Err(ConfigError::Webhook { url }),
+        url => Ok(url),
     }
 }
 

@@ -33,6 +33,7 @@ use crate::profile::{
     compose::Composed,
     identity::Identity,
     observation::{Refusal, RefusedWith, Sighting, Tally},
+    version::Change,
 };
 
 /// An error, as it travels.
@@ -301,6 +302,44 @@ pub enum Event {
         change: String,
         /// Calls that it would refuse of what its containers made so far.
         calls: u64,
+    },
+    /// A container made a call, or was refused one, that the promoted version does not let through.
+    Drift {
+        /// When it was told, milliseconds since the epoch.
+        at_ms: u64,
+        /// The container's full id.
+        id: String,
+        /// The container's name, or the id's first 12 digits.
+        name: String,
+        /// What was promoted: the container's full id, or `image:` and the image's id.
+        target: String,
+        /// The promoted version.
+        promoted: u64,
+        /// `x86_64`, `x32`, `i386`.
+        abi: String,
+        /// The call's name.
+        call: String,
+        /// Set when it was refused.
+        refused: Option<RefusedWith>,
+        /// Made before the version was promoted.
+        earlier: bool,
+        /// Who, when; none if the news of it was lost.
+        first: Option<Sighting>,
+    },
+    /// After drift, a version was made of what is needed now. It is for a person to promote.
+    Proposed {
+        /// When, milliseconds since the epoch.
+        at_ms: u64,
+        /// What it is of: the container's full id, or `image:` and the image's id.
+        target: String,
+        /// The container's name, or the image's reference.
+        name: String,
+        /// The promoted version.
+        promoted: u64,
+        /// The proposed one.
+        version: u64,
+        /// What differs from the version before it.
+        changes: Vec<Change>,
     },
     /// A filter let a call through and had the kernel log it.
     Logged {

@@ -72,7 +72,13 @@ impl Collector {
             .keep
             .versions(&meant.subject)
             .map_err(|error| failed(&error))?;
+        let now = self.places.now_ms();
+        let discovery = self
+            .current(&meant.subject)
+            .and_then(|current| current.discovery(now));
         Ok(History {
+            promoted: self.drift.promoted(&meant.subject),
+            discovery,
             kind: meant.kind().into(),
             id: meant.id().to_owned(),
             current: self.current_digest(&meant.subject),
@@ -141,6 +147,8 @@ impl Collector {
         if !promoted {
             return Err(self.no_version(&meant, number));
         }
+        self.hold_against(&meant.subject, number)
+            .map_err(|error| failed(&error))?;
         let kept = self
             .keep
             .version(&meant.subject, number)

@@ -128,6 +128,7 @@ impl Collector {
                 first: sighting.clone(),
             });
             self.touch(&id, refused.is_some());
+            self.drifted(&id, call, refused, &sighting);
         }
         if refused.is_none() {
             self.foresee(&id, call, &sighting, None);

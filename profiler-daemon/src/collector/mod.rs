@@ -7,6 +7,7 @@
 mod answers;
 pub mod command;
 mod container;
+mod drift;
 mod engine;
 mod evidence;
 pub mod executables;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     command::{Command, shadows::NewShadow},
     container::Container,
+    drift::Drift,
     executables::Executables,
     logged::KernelLog,
     ports::{Home, Keep, Places, Processes},
@@ -131,6 +133,7 @@ pub struct Collector {
     started_ms: u64,
     shadows: Shadows,
     versions: Versions,
+    drift: Drift,
     /// When what is kept was last tidied, while there is no more to do.
     tidied: Option<Instant>,
     recent: RecentPids,
@@ -175,6 +178,7 @@ impl Collector {
             looked_over: None,
             shadows: Shadows::default(),
             versions: Versions::new(quiet),
+            drift: Drift::default(),
             tidied: None,
             recent: RecentPids::default(),
             log: KernelLog::default(),
@@ -184,6 +188,7 @@ impl Collector {
         collector.take_up_kept();
         collector.take_up_running();
         collector.take_up_versions();
+        collector.take_up_promoted();
         collector.reconcile();
         for new in shadows {
             let name = new.name.clone();

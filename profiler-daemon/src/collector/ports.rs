@@ -188,11 +188,16 @@ pub trait Keep: Send {
     /// It could not be read.
     fn version(&mut self, subject: &Subject, number: u64)
     -> Result<Option<KeptVersion>, KeepError>;
-    /// Marks a version as promoted, once; false if there is no such.
+    /// Marks a version as the promoted one; false if there is no such.
     ///
     /// # Errors
     /// It could not be written.
     fn promote(&mut self, subject: &Subject, number: u64, now_ms: u64) -> Result<bool, KeepError>;
+    /// The version of each that was promoted last.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn promoted(&mut self) -> Result<Vec<(Subject, u64)>, KeepError>;
     /// The images of which something is kept, by the key of their versions and by reference, the
     /// newest first.
     ///

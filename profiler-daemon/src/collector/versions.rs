@@ -16,6 +16,7 @@ use crate::profile::{
     basis::Basis,
     call::Call,
     completeness::Completeness,
+    discovery::Discovery,
     identity::Image,
     observation::{Observation, Sighting},
     verdict::judge_together,
@@ -221,9 +222,9 @@ impl Collector {
         }
     }
 
-    /// What something needs now; none when nothing was recorded of it.
-    pub(super) fn current(&mut self, subject: &Subject) -> Option<Current> {
-        let ids: Vec<String> = match subject {
+    /// Containers whose calls are something's.
+    pub(super) fn ids_of(&self, subject: &Subject) -> Vec<String> {
+        match subject {
             Subject::Container(id) => vec![id.clone()],
             Subject::Image(key) => {
                 let containers = self.containers.iter();
@@ -233,7 +234,12 @@ impl Collector {
                 });
                 of_image.map(|(id, _)| id.clone()).collect()
             }
-        };
+        }
+    }
+
+    /// What something needs now; none when nothing was recorded of it.
+    pub(super) fn current(&mut self, subject: &Subject) -> Option<Current> {
+        let ids = self.ids_of(subject);
         let mut union: Option<Observation> = None;
         let mut verdicts = Vec::new();
         let mut seen: BTreeMap<Call, (String, Sighting)> = BTreeMap::new();
@@ -347,8 +353,10 @@ impl Collector {
                     ?reason,
                     "the newest version"
                 );
+                let number = head.number;
                 self.versions.heads.insert(subject.clone(), head);
                 self.versions.waiting.remove(subject);
+                self.proposed(subject, number, &new.changes);
                 self.version_kept(Ok(()))
             }
             Err(error) => self.version_kept(Err(error)),
@@ -372,10 +380,20 @@ impl Collector {
         let subject = Subject::Container(id.to_owned());
         self.versions.heads.remove(&subject);
         self.versions.waiting.remove(&subject);
+        self.drift.forget(id);
     }
 }
 
 impl Current {
+    /// How what is needed became known.
+    pub(super) fn discovery(&self, now_ms: u64) -> Option<Discovery> {
+        let made = &self.basis.made;
+        let dated = self.seen.iter().filter(|(call, _)| made.contains(call));
+        let times: Vec<u64> = dated.map(|(_, (_, sighting))| sighting.at_ms).collect();
+        let undated = (made.len() - times.len()) as u64;
+        Discovery::of(times, undated, now_ms)
+    }
+
     /// What differs from a version, with who brought it in.
     fn changes(&self, before: &Basis) -> Vec<Change> {
         changed(before, &self.basis)

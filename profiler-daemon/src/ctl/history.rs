@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     args::{Format, HistoryArgs},
-    clock::absolute,
+    clock::{absolute, span},
     exit::{ExitStatus, Failure},
     printable::{printable, wrapped},
     table::WIDTH,
@@ -17,7 +17,10 @@ use crate::{
         client::{Client, ClientError},
         protocol::versions::History,
     },
-    profile::version::{Author, Change, Changed, Reason, Subject, Version},
+    profile::{
+        discovery::Discovery,
+        version::{Author, Change, Changed, Reason, Subject, Version},
+    },
 };
 
 /// Calls of one kind that a line names.
@@ -76,6 +79,11 @@ fn page(history: &History) -> String {
     if history.current.is_some() && newest != history.current.as_ref() {
         text.push_str("  more was seen since the newest: it becomes a version soon\n");
     }
+    if let Some(found) = &history.discovery {
+        for line in discovery(found) {
+            let _ = writeln!(text, "  {}", wrapped(&line, 4, WIDTH));
+        }
+    }
     text.push_str("\nVERSION  WHEN                  CALLS  BY\n");
     for version in &history.versions {
         let _ = writeln!(
@@ -86,11 +94,36 @@ fn page(history: &History) -> String {
             version.calls,
             by(version)
         );
-        for line in changes(version) {
+        for line in changes(version, history.promoted == Some(version.number)) {
             let _ = writeln!(text, "{:MARGIN$}{}", "", wrapped(&line, MARGIN + 2, WIDTH));
         }
     }
     text
+}
+
+/// Since when nothing was new, and the curve.
+fn discovery(found: &Discovery) -> [String; 2] {
+    let since = absolute(found.last_new_ms);
+    let verdict = if found.stable {
+        format!("stable since {since}")
+    } else {
+        format!("still learning: the last new call was seen {since}")
+    };
+    let points: Vec<String> = found
+        .steps
+        .iter()
+        .map(|step| format!("{} within {}", step.calls, span(step.within_ms / 1000)))
+        .collect();
+    let undated = match found.undated {
+        0 => String::new(),
+        count => format!("; of {count} more it is not known when"),
+    };
+    let curve = format!(
+        "of {} calls {} of the first{undated}",
+        found.calls,
+        points.join(", ")
+    );
+    [verdict, curve]
 }
 
 /// An id's beginning; what is no id, as it is.
@@ -119,7 +152,7 @@ fn by(version: &Version) -> String {
 }
 
 /// When it was promoted, and a line for each kind of change, with the executable that brought in the first of it.
-fn changes(version: &Version) -> Vec<String> {
+fn changes(version: &Version, is_promoted: bool) -> Vec<String> {
     let kinds = [
         (Changed::Added, "+", ""),
         (Changed::Removed, "-", ""),
@@ -128,9 +161,14 @@ fn changes(version: &Version) -> Vec<String> {
         (Changed::Runtime, "", "by the runtime: "),
         (Changed::Values, "", "other arguments: "),
     ];
-    let promoted = version
-        .promoted_ms
-        .map(|at_ms| format!("promoted {}", absolute(at_ms)));
+    let promoted = version.promoted_ms.map(|at_ms| {
+        let is_it = if is_promoted {
+            ""
+        } else {
+            ", and another after it"
+        };
+        format!("promoted {}{is_it}", absolute(at_ms))
+    });
     let mut lines: Vec<String> = promoted.into_iter().collect();
     for (kind, sign, words) in kinds {
         let found: Vec<&Change> = version

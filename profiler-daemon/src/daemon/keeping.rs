@@ -174,6 +174,10 @@ impl Keep for Records {
         waited(self.database.promote(subject, number, now_ms))
     }
 
+    fn promoted(&mut self) -> Result<Vec<(Subject, u64)>, KeepError> {
+        waited(self.database.promoted())
+    }
+
     fn images(&mut self) -> Result<Vec<(String, String)>, KeepError> {
         waited(self.database.images())
     }

@@ -5,6 +5,7 @@ mod keeping;
 mod processes;
 mod recording;
 mod shadows;
+mod webhook;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -210,6 +211,15 @@ impl Running {
             tasks.spawn(async move {
                 watch(WatchConfig::new(endpoint), engine_tx, token).await;
                 "engine news"
+            });
+        }
+        if let Some(url) = config.webhook.clone() {
+            let (commands, token) = (command_tx.clone(), stop.clone());
+            tasks.spawn(async move {
+                webhook::run(url, commands, token.clone()).await;
+                // Everything else works without it.
+                token.cancelled().await;
+                "webhook"
             });
         }
         let token = stop.clone();

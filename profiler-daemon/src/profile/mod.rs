@@ -10,6 +10,8 @@ pub mod basis;
 pub mod call;
 pub mod completeness;
 pub mod compose;
+pub mod discovery;
+pub mod drift;
 pub mod engine_news;
 pub mod identity;
 pub mod kernel_calls;

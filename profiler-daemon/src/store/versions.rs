@@ -259,7 +259,27 @@ impl Database {
         .map_err(|error| self.failed("read", error))
     }
 
-    /// Marks a version as promoted; one that is stays as it is. False if there is no such version.
+    /// The version of each that was promoted last.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn promoted(&mut self) -> Result<Vec<(Subject, u64)>, StoreError> {
+        let rows: Vec<(String, i64)> = query_as(
+            "SELECT subject, number FROM version AS one WHERE promoted_ms =
+             (SELECT max(promoted_ms) FROM version WHERE subject = one.subject)
+             ORDER BY subject, number",
+        )
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(|error| self.failed("read", error))?;
+        let promoted = rows
+            .into_iter()
+            .filter_map(|(subject, number)| Some((read_subject(&subject)?, unsigned(number))));
+        Ok(promoted.collect())
+    }
+
+    /// Marks a version as the promoted one; if it is that already, it stays as it is. False if there is
+    /// no such version.
     ///
     /// # Errors
     /// It cannot be written.
@@ -272,7 +292,8 @@ impl Database {
         self.write(async |connection| {
             query(
                 "UPDATE version SET promoted_ms = ?3
-                 WHERE subject = ?1 AND number = ?2 AND promoted_ms IS NULL",
+                 WHERE subject = ?1 AND number = ?2 AND promoted_ms IS NOT
+                 (SELECT max(promoted_ms) FROM version WHERE subject = ?1)",
             )
             .bind(written(subject))
             .bind(signed(number))

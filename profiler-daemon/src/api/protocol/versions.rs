@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Export;
-use crate::profile::version::Version;
+use crate::profile::{discovery::Discovery, version::Version};
 
 /// `GET …/versions`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,12 @@ pub struct History {
     /// The digest of what is known now: a version is made of it after a quiet while. None when
     /// nothing is known any more but the versions.
     pub current: Option<String>,
+    /// The version that was promoted last: what it does not let through is drift.
+    #[serde(default)]
+    pub promoted: Option<u64>,
+    /// How what is known now became known; none when it is not known of any call.
+    #[serde(default)]
+    pub discovery: Option<Discovery>,
     /// The newest first; the oldest may have been dropped.
     pub versions: Vec<Version>,
 }
