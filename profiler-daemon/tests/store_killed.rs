@@ -58,6 +58,7 @@ fn child() {
             database.keep_container(&record).await.unwrap();
             let new = NewVersion {
                 subject: subject(),
+                reference: None,
                 author: Author::Recorder,
                 reason: Reason::Quiet,
                 digest: format!("{number:064x}"),

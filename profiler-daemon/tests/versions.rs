@@ -102,7 +102,7 @@ fn twenty_kills_lose_and_double_no_version() {
     for of in [container.name.clone(), format!("image:{image}")] {
         let mine = line_of_versions(&daemon, &of);
         let theirs = line_of_versions(&undisturbed, &of);
-        assert!(mine.len() > 5, "{of} has {} versions", mine.len());
+        assert!(mine.len() > 3, "{of} has {} versions", mine.len());
         // How many there are differs with the kills; where they end does not.
         assert_eq!(mine.last(), theirs.last(), "{of}");
         let number = mine.len();
@@ -134,14 +134,14 @@ fn twenty_kills_lose_and_double_no_version() {
     is_whole(&daemon.state_dir());
 }
 
-/// A file system of a megabyte or so over a folder; gone with its guard.
+/// A file system of a few megabytes over a folder; gone with its guard.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn over(folder: &Path) -> Self {
         let mounted = run(
             Command::new("mount")
-                .args(["-t", "tmpfs", "-o", "size=1536k", "pb-small"])
+                .args(["-t", "tmpfs", "-o", "size=4m", "pb-small"])
                 .arg(folder),
             PATIENCE,
         );
@@ -182,6 +182,12 @@ fn a_full_disk_stops_nothing_and_is_caught_up_with() {
     ended(&daemon, &before.name);
 
     let ballast = disk.fill();
+    // A daemon begins on a full disk, too, and has what was kept.
+    daemon.kill9();
+    daemon.restart();
+    let kept = shown(&daemon, &before.id).expect("what was kept before");
+    assert!(observed(&kept).contains(&111));
+
     let calls: Vec<u64> = hundreds_of_calls().into_iter().take(120).collect();
     let words: Vec<String> = calls.iter().map(u64::to_string).collect();
     let containers: Vec<_> = (0..6)
@@ -211,20 +217,11 @@ fn a_full_disk_stops_nothing_and_is_caught_up_with() {
         known.is_superset(&calls.iter().copied().collect()),
         "{known:?}"
     );
-    // So it is by a daemon that begins on a full disk.
-    daemon.kill9();
-    daemon.restart();
-    assert!(
-        observed_of(&daemon, &before.id).is_some(),
-        "it was kept before"
-    );
-
     fs::remove_file(ballast).unwrap();
-    let catches_up = |daemon: &Daemon| {
-        let said = status(daemon);
+    eventually("health", Duration::from_secs(120), || {
+        let said = status(&daemon);
         (said["health"] == "healthy").then_some(said)
-    };
-    eventually("health", Duration::from_secs(120), || catches_up(&daemon));
+    });
     for container in &containers {
         let shown = ended(&daemon, &container.name);
         assert!(

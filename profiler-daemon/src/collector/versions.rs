@@ -335,6 +335,7 @@ impl Collector {
             return true;
         }
         let new = NewVersion {
+            reference: self.reference(subject),
             subject: subject.clone(),
             author: Author::Recorder,
             reason,
@@ -361,6 +362,17 @@ impl Collector {
             }
             Err(error) => self.version_kept(Err(error)),
         }
+    }
+
+    /// The reference of an image, as a container of it has it.
+    fn reference(&self, subject: &Subject) -> Option<String> {
+        let Subject::Image(key) = subject else {
+            return None;
+        };
+        let images = self.containers.values();
+        let mut images = images.filter_map(|container| container.identity.image.as_ref());
+        let image = images.find(|image| key_of(image) == key)?;
+        Some(image.reference.clone())
     }
 
     /// Notes whether versions can be kept; said once when it changes.

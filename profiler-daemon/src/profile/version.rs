@@ -108,6 +108,8 @@ pub struct Version {
 pub struct NewVersion {
     /// What it is of.
     pub subject: Subject,
+    /// The reference of an image, by which a person finds it.
+    pub reference: Option<String>,
     /// Who made it.
     pub author: Author,
     /// Why.

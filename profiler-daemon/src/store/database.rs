@@ -31,6 +31,9 @@ pub const FILE: &str = "profiler.db";
 /// How long a daemon that is about to end may still hold the file.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// SQLite's code for a disk that is full.
+const FULL: u32 = 13;
+
 /// Marks the file as this program's: "prfl".
 const APPLICATION: i32 = 0x7072_666c;
 
@@ -149,7 +152,9 @@ impl Database {
             // A record is freed in the kernel once it is kept, so it must outlast a power cut.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE)
-            .pragma("journal_size_limit", "4194304")
+            // 256 pages, so that what is written ahead stays about a mebibyte.
+            .pragma("wal_autocheckpoint", "256")
+            .pragma("journal_size_limit", "1048576")
             .disable_statement_logging();
         // Said of a file that is there it would write, even on a disk that is full.
         if fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
@@ -205,9 +210,18 @@ impl Database {
         &mut self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T>,
     ) -> Result<T, StoreError> {
-        whole(&mut self.connection, work)
-            .await
-            .map_err(|error| self.failed("write", error))
+        match whole(&mut self.connection, work).await {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                if code(&error) == FULL {
+                    // Gives back what was written ahead, so that the next attempt has its room.
+                    let _ = query("PRAGMA wal_checkpoint(TRUNCATE)")
+                        .fetch_all(&mut self.connection)
+                        .await;
+                }
+                Err(self.failed("write", error))
+            }
+        }
     }
 
     pub(super) fn failed(&self, action: &'static str, error: sqlx::Error) -> StoreError {
@@ -282,14 +296,17 @@ pub(super) async fn whole<T>(
     done
 }
 
-fn failed(action: &'static str, path: &Path, error: sqlx::Error) -> StoreError {
-    let code = error
+/// SQLite's code, without what says which kind of it; 0 if another failed.
+fn code(error: &sqlx::Error) -> u32 {
+    error
         .as_database_error()
         .and_then(|error| error.code())
         .and_then(|code| code.parse::<u32>().ok())
-        // The rest says which kind of it.
-        .map_or(0, |code| code & 0xff);
-    let advice = match code {
+        .map_or(0, |code| code & 0xff)
+}
+
+fn failed(action: &'static str, path: &Path, error: sqlx::Error) -> StoreError {
+    let advice = match code(&error) {
         5 | 6 => "another profilerd uses it: stop that one, or name another --state-dir",
         11 | 26 => {
             "it is damaged, and was left as it is: move it aside with the files of the same name to begin anew, or restore a copy"

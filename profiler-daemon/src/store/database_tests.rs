@@ -37,6 +37,7 @@ fn version(subject: &Subject, content: u64, created_ms: u64) -> NewVersion {
     let basis = format!(r#"{{"made":{{"x86_64":"0-{content}"}}}}"#);
     NewVersion {
         subject: subject.clone(),
+        reference: Some("nginx:1".into()),
         author: Author::Recorder,
         reason: Reason::Quiet,
         digest: format!("{content:064x}"),
@@ -127,6 +128,11 @@ fn a_version_like_the_newest_is_none_and_equal_profiles_are_stored_once() {
     assert_eq!(keep(&mut database, &web(), 2, 12), 2);
     assert_eq!(keep(&mut database, &web(), 1, 13), 3, "it is back");
     assert_eq!(keep(&mut database, &image, 1, 14), 1);
+    // No container of it is kept yet, and all the same it is no image without a name.
+    let images = block_on(database.images()).unwrap();
+    assert_eq!(images, [("sha256:x".to_owned(), "nginx:1".to_owned())]);
+    block_on(database.tidy(KEEP_ALL, 1000)).unwrap();
+    assert_eq!(numbers(&mut database, &image), [1]);
     let versions = block_on(database.versions(&web())).unwrap();
     let parents: Vec<_> = versions.iter().map(|version| version.parent).collect();
     assert_eq!(parents, [Some(2), Some(1), None]);

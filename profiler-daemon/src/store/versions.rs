@@ -166,6 +166,18 @@ impl Database {
                     digest: digest.clone(),
                 });
             }
+            if let Subject::Image(key) = &new.subject {
+                // Its container may not be kept with it yet.
+                query(
+                    "INSERT INTO workload (key, reference, changed_ms) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (key) DO NOTHING",
+                )
+                .bind(key)
+                .bind(new.reference.as_deref().unwrap_or(key))
+                .bind(signed(new.created_ms))
+                .execute(&mut *connection)
+                .await?;
+            }
             let parent = newest.map(|(number, _)| number);
             let number = parent.unwrap_or(0) + 1;
             query(

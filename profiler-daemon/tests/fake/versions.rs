@@ -59,7 +59,7 @@ fn versions(now_ms: u64) -> Vec<Version> {
                     Changed::Added,
                     83,
                     "mkdir",
-                    Some((now_ms, "/tmp/ev\u{1b}[31mil")),
+                    Some((now_ms - 5 * MINUTE, "/tmp/ev\u{1b}[31mil")),
                 ),
                 change(Changed::Removed, 2, "open", None),
                 change(Changed::Refused, 250, "keyctl", nginx(5)),

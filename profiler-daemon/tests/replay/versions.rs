@@ -44,8 +44,8 @@ async fn a_version_is_made_once_of_a_container_and_of_its_image() {
     assert_eq!(openat["container"], WEB);
     assert!(openat["exe"].as_str().unwrap().starts_with("/bin/ev"));
     assert_eq!(
-        daemon.text(&["export", "web@1"], 0),
-        daemon.text(&["export", "web"], 0)
+        daemon.ctl(&["export", "web@1"]).stdout,
+        daemon.ctl(&["export", "web"]).stdout
     );
     let missing = daemon.text(&["export", "web@2"], 4);
     assert!(
