@@ -304,8 +304,8 @@ impl Database {
         self.write(async |connection| {
             query(
                 "UPDATE version SET promoted_ms = ?3
-                 WHERE subject = ?1 AND number = ?2 AND promoted_ms IS NOT
-                 (SELECT max(promoted_ms) FROM version WHERE subject = ?1)",
+                 WHERE subject = ?1 AND number = ?2 AND (promoted_ms IS NULL
+                 OR promoted_ms < (SELECT max(promoted_ms) FROM version WHERE subject = ?1))",
             )
             .bind(written(subject))
             .bind(signed(number))
