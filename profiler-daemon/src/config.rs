@@ -1,6 +1,9 @@
 //! What the daemon is told: flags, environment, configuration file, defaults, in that order.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Parser;
 use serde::Deserialize;
@@ -77,6 +80,9 @@ pub struct Flags {
     /// Which hooks to use [default: auto]
     #[arg(long, value_enum)]
     pub hooks: Option<HookChoice>,
+    /// Post news of drift from promoted versions to this address, as JSON
+    #[arg(long, value_name = "URL", env = "PROFILER_WEBHOOK")]
+    pub webhook: Option<String>,
     /// Detach everything that is pinned, drop what it holds, and exit
     #[arg(long)]
     pub unload: bool,
@@ -103,8 +109,25 @@ pub struct ConfigFile {
     count: Option<bool>,
     args: Option<bool>,
     hooks: Option<HookChoice>,
+    webhook: Option<String>,
     #[serde(default)]
     shadow: Vec<ConfiguredShadow>,
+    #[serde(default)]
+    versions: ConfiguredVersions,
+}
+
+/// When versions are made, and how many are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfiguredVersions {
+    /// Seconds without a new call before a version is made.
+    quiet_s: Option<u32>,
+    /// Versions of one container or image, the promoted ones besides.
+    most: Option<u32>,
+    /// Days after which one is dropped that is neither the newest nor promoted.
+    days: Option<u32>,
+    /// Images without a container of which versions are kept.
+    images: Option<u32>,
 }
 
 /// A candidate that is attached to all containers of an image.
@@ -140,8 +163,18 @@ pub struct Config {
     pub args: bool,
     /// Hooks.
     pub hooks: HookChoice,
+    /// Where news of drift is posted to.
+    pub webhook: Option<String>,
     /// Candidates that are attached from the beginning; no two to one image.
     pub shadows: Vec<ConfiguredShadow>,
+    /// How long nothing new must come before a version is made.
+    pub quiet: Duration,
+    /// Versions of one container or image that are kept.
+    pub versions: u32,
+    /// Days for which they are kept.
+    pub version_days: u32,
+    /// Images of which versions are kept though they have no container.
+    pub images: u32,
     /// A recording to serve in place of the kernel's.
     pub replay: Option<PathBuf>,
     /// The tree of cgroups, if not the host's.
@@ -174,6 +207,12 @@ pub enum ConfigError {
     Shadow {
         /// The image.
         image: String,
+    },
+    /// The webhook is no address.
+    #[error("webhook: {url:?} is no address: write http://HOST/… or https://HOST/…")]
+    Webhook {
+        /// What was given.
+        url: String,
     },
     /// A number is out of range.
     #[error("{name} must be between {least} and {most}, not {value}")]
@@ -239,7 +278,35 @@ impl Config {
             count: flags.count || file.count.unwrap_or(false),
             args: flags.args || file.args.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
+            webhook: address(flags.webhook.or(file.webhook))?,
             shadows: each_image_once(file.shadow)?,
+            quiet: Duration::from_secs(
+                within(
+                    "versions.quiet_s",
+                    file.versions.quiet_s.unwrap_or(10),
+                    1,
+                    86_400,
+                )?
+                .into(),
+            ),
+            versions: within(
+                "versions.most",
+                file.versions.most.unwrap_or(200),
+                2,
+                1 << 20,
+            )?,
+            version_days: within(
+                "versions.days",
+                file.versions.days.unwrap_or(365),
+                1,
+                36_500,
+            )?,
+            images: within(
+                "versions.images",
+                file.versions.images.unwrap_or(2000),
+                1,
+                1 << 20,
+            )?,
             replay: flags.replay,
             cgroup_root: flags.cgroup_root,
         })
@@ -256,6 +323,17 @@ fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<u32, 
             least,
             most,
         })
+    }
+}
+
+fn address(url: Option<String>) -> Result<Option<String>, ConfigError> {
+    let host = |url: &str| {
+        let rest = url.strip_prefix("http://").or(url.strip_prefix("https://"));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    };
+    match url {
+        Some(url) if !host(&url) => Err(ConfigError::Webhook { url }),
+        url => Ok(url),
     }
 }
 

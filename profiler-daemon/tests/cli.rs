@@ -14,6 +14,8 @@ mod files;
 mod replicas;
 #[path = "cli/shadow.rs"]
 mod shadow;
+#[path = "cli/versions.rs"]
+mod versions;
 
 use std::{
     fs,
@@ -485,6 +487,8 @@ fn every_verb_has_its_help() {
         "diff",
         "merge",
         "observations",
+        "history",
+        "promote",
         "completions",
     ] {
         check(&fake, &format!("help-{verb}.txt"), 0, &[verb, "--help"]);

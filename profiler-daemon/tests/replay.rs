@@ -12,6 +12,8 @@
 mod fake_docker;
 #[path = "replay/shadow.rs"]
 mod shadow;
+#[path = "replay/versions.rs"]
+mod versions;
 
 use std::{
     fs,
@@ -169,6 +171,14 @@ impl Daemon {
             .until("an answer", |daemon| daemon.ctl(&["list"]).status.success())
             .await;
         daemon
+    }
+
+    /// Kills it, and starts another in the same folder.
+    async fn again(mut self, docker: &Path, words: &[&str]) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        Self::start_with(folder, docker, words).await
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -202,6 +202,7 @@ const OWNED_CRATES: &[(&str, &str)] = &[
     ("aya", "kernel"),
     ("aya_obj", "kernel"),
     ("bollard", "docker"),
+    ("sqlx", "store"),
 ];
 
 /// Where `unsafe` may be written. Of the sandbox: the child between fork and execve makes bare

@@ -2,6 +2,8 @@
 //!
 //! Prints nothing, and knows nothing of how answers are shown.
 
+mod versions;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,

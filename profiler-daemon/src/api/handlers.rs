@@ -16,7 +16,7 @@ use axum::{
     },
     http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     audit, observations,
     protocol::{ErrorBody, Event},
-    shadows,
+    shadows, versions,
 };
 use crate::{
     collector::command::{Answer, Command, CommandSender},
@@ -71,6 +71,27 @@ pub(super) fn router(desk: Desk) -> Router {
             get(observations::of_image),
         )
         .route("/v1/observations", post(observations::import))
+        .route(
+            "/v1/containers/{container}/versions",
+            get(versions::of_container),
+        )
+        .route(
+            "/v1/containers/{container}/versions/{number}",
+            get(versions::one_of_container),
+        )
+        .route(
+            "/v1/containers/{container}/versions/{number}/promotion",
+            put(versions::promote_of_container),
+        )
+        .route("/v1/images/{image}/versions", get(versions::of_image))
+        .route(
+            "/v1/images/{image}/versions/{number}",
+            get(versions::one_of_image),
+        )
+        .route(
+            "/v1/images/{image}/versions/{number}/promotion",
+            put(versions::promote_of_image),
+        )
         .route("/v1/watch", get(watch))
         .route("/v1/shadows", get(shadows::list).post(shadows::watch))
         .route(
@@ -170,7 +191,7 @@ impl Desk {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExportQuery {
+pub(super) struct ExportQuery {
     #[serde(default)]
     include_refused: bool,
     #[serde(default)]

@@ -13,3 +13,4 @@ mod observations;
 pub mod protocol;
 pub mod server;
 mod shadows;
+mod versions;

@@ -14,6 +14,9 @@
 //! | `GET /v1/images/{REF}/calls`, `GET /v1/images/{REF}/calls/{SYSCALL}` | `[Explanation]`, with coverage |
 //! | `GET /v1/containers/{C}/observations`, `GET /v1/images/{REF}/observations` | [`observations::Observations`] |
 //! | `POST /v1/observations` | [`observations::Observations`] → [`observations::Imported`] |
+//! | `GET …/containers/{C}/versions`, `GET …/images/{REF}/versions` | [`versions::History`] |
+//! | `GET …/versions/{N}?include_refused=bool&args=bool` | [`versions::VersionExport`] |
+//! | `PUT …/versions/{N}/promotion` | [`Version`](crate::profile::version::Version) |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
 //! | `GET /v1/shadows`, `GET /v1/shadows/{NAME}` | `[ShadowState]`, [`shadows::ShadowState`] |
 //! | `PUT /v1/shadows/{NAME}`, `DELETE` | [`shadows::Attach`] → [`shadows::ShadowState`] |
@@ -23,6 +26,7 @@
 
 pub mod observations;
 pub mod shadows;
+pub mod versions;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +38,7 @@ use crate::profile::{
     identity::Identity,
     merge::{CallCoverage, Coverage},
     observation::{Refusal, RefusedWith, Sighting, Tally},
+    version::Change,
 };
 
 /// An error, as it travels.
@@ -91,6 +96,9 @@ pub struct Status {
     pub losses: Vec<Loss>,
     /// Resident memory of the daemon, bytes.
     pub memory_bytes: u64,
+    /// Where containers, images and their versions are kept; none when it cannot be read.
+    #[serde(default)]
+    pub store: Option<versions::StoreStatus>,
 }
 
 /// One cause of loss.
@@ -310,6 +318,44 @@ pub enum Event {
         change: String,
         /// Calls that it would refuse of what its containers made so far.
         calls: u64,
+    },
+    /// A container made a call, or was refused one, that the promoted version does not let through.
+    Drift {
+        /// When it was told, milliseconds since the epoch.
+        at_ms: u64,
+        /// The container's full id.
+        id: String,
+        /// The container's name, or the id's first 12 digits.
+        name: String,
+        /// What was promoted: the container's full id, or `image:` and the image's id.
+        target: String,
+        /// The promoted version.
+        promoted: u64,
+        /// `x86_64`, `x32`, `i386`.
+        abi: String,
+        /// The call's name.
+        call: String,
+        /// Set when it was refused.
+        refused: Option<RefusedWith>,
+        /// Made before the version was promoted.
+        earlier: bool,
+        /// Who, when; none if the news of it was lost.
+        first: Option<Sighting>,
+    },
+    /// After drift, a version was made of what is needed now. It is for a person to promote.
+    Proposed {
+        /// When, milliseconds since the epoch.
+        at_ms: u64,
+        /// What it is of: the container's full id, or `image:` and the image's id.
+        target: String,
+        /// The container's name, or the image's reference.
+        name: String,
+        /// The promoted version.
+        promoted: u64,
+        /// The proposed one.
+        version: u64,
+        /// What differs from the version before it.
+        changes: Vec<Change>,
     },
     /// A filter let a call through and had the kernel log it.
     Logged {

@@ -64,6 +64,7 @@ impl Collector {
             }
             Command::Observations(command) => self.answer_observations(command),
             Command::Shadow(command) => self.answer_shadow(command),
+            Command::Version(command) => self.answer_version(command),
             Command::Watch { reply } => {
                 let _ = reply.send(self.events.subscribe());
             }
@@ -274,7 +275,7 @@ pub(super) fn calls_named(call: &str) -> Result<Vec<Call>, ErrorBody> {
     Ok(calls)
 }
 
-fn internal(message: &str) -> ErrorBody {
+pub(super) fn internal(message: &str) -> ErrorBody {
     ErrorBody {
         code: "internal".into(),
         message: message.into(),

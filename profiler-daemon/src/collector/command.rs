@@ -2,10 +2,11 @@
 
 pub mod observations;
 pub mod shadows;
+pub mod versions;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use self::{observations::ObservationsCommand, shadows::ShadowCommand};
+use self::{observations::ObservationsCommand, shadows::ShadowCommand, versions::VersionCommand};
 use crate::{
     api::protocol::{
         Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
@@ -93,6 +94,8 @@ pub enum Command {
     Observations(ObservationsCommand),
     /// Attached candidates.
     Shadow(ShadowCommand),
+    /// Versions.
+    Version(VersionCommand),
     /// News from now on.
     Watch {
         /// Where the answer goes.

@@ -71,6 +71,7 @@ impl Collector {
             return;
         };
         container.asked = asked.or(container.asked.take());
+        let has_image = container.identity.image.is_some();
         let named = container.identity.name.is_none() && identity.name.is_some();
         let older = std::mem::replace(&mut container.identity, identity);
         let identity = &mut container.identity;
@@ -86,6 +87,7 @@ impl Collector {
         }
         container.unkept = true;
         let id = container.identity.id.clone();
+        let of_image = !has_image && container.identity.image.is_some();
         if named {
             let _ = self.events.send(Event::Container {
                 at_ms: now,
@@ -93,6 +95,9 @@ impl Collector {
                 name: container.identity.display_name().to_owned(),
                 change: "named".into(),
             });
+        }
+        if of_image {
+            self.touch(&id, false);
         }
         self.cover(&id);
     }

@@ -127,6 +127,8 @@ impl Collector {
                 count,
                 first: sighting.clone(),
             });
+            self.touch(&id, refused.is_some());
+            self.drifted(&id, call, refused, &sighting);
         }
         if refused.is_none() {
             self.foresee(&id, call, &sighting, None);
@@ -142,7 +144,7 @@ impl Collector {
     }
 
     /// A call had new values of its arguments. The sets of them are read from the kernel's maps when
-    /// somebody asks; only who foresees what a candidate would refuse needs the news.
+    /// somebody asks or a version is made; only who foresees what a candidate would refuse needs the news.
     fn on_arguments(&mut self, news: News) {
         let News::Arguments {
             at_ms,
@@ -158,12 +160,13 @@ impl Collector {
         else {
             return;
         };
-        if !self.shadows.any() {
-            return;
-        }
         let Owner::Container(id) = self.owner(cgroup) else {
             return;
         };
+        self.touch(&id, false);
+        if !self.shadows.any() {
+            return;
+        }
         let sighting = Sighting {
             at_ms,
             exe: self.executable(exec_id, pid),
@@ -278,6 +281,9 @@ impl Collector {
         if self.learned.learn(&identity, &part) {
             let result = self.keep.keep_learned(&self.learned);
             self.kept(result);
+        }
+        if ended {
+            self.version_ended(id);
         }
         true
     }

@@ -7,10 +7,12 @@
 mod answers;
 pub mod command;
 mod container;
+mod drift;
 mod engine;
 mod evidence;
 pub mod executables;
 mod filters;
+mod history;
 mod images;
 mod imports;
 mod kernel_news;
@@ -23,10 +25,12 @@ mod reference;
 mod shadow;
 mod shadowing;
 mod status;
+mod versions;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{broadcast, mpsc};
@@ -35,11 +39,13 @@ use tokio_util::sync::CancellationToken;
 use self::{
     command::{Command, shadows::NewShadow},
     container::Container,
+    drift::Drift,
     executables::Executables,
     logged::KernelLog,
     ports::{Home, Keep, Places, Processes},
     recent_pids::RecentPids,
     shadow::Shadows,
+    versions::Versions,
 };
 use crate::{
     api::protocol::Event,
@@ -55,9 +61,9 @@ const ENDED_LIMIT: usize = 1000;
 /// Events a watcher may lag behind before it is told that it missed some.
 const EVENTS: usize = 4096;
 /// How often lost news is made good and changes are kept.
-const RECONCILE: std::time::Duration = std::time::Duration::from_secs(5);
+const RECONCILE: Duration = Duration::from_secs(5);
 /// How often shadows are tended and what was held back is told, while there is any of it.
-const BEAT: std::time::Duration = std::time::Duration::from_secs(1);
+const BEAT: Duration = Duration::from_secs(1);
 
 /// Whose a cgroup is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +98,8 @@ pub struct Parts {
     pub engine_off: bool,
     /// Candidates that are attached from the beginning.
     pub shadows: Vec<NewShadow>,
+    /// How long nothing new must come of something before a version of it is made.
+    pub quiet: Duration,
     /// What else the daemon cannot do here, a sentence each.
     pub shortcomings: Vec<String>,
 }
@@ -126,6 +134,10 @@ pub struct Collector {
     looked_over: Option<(u64, u64)>,
     started_ms: u64,
     shadows: Shadows,
+    versions: Versions,
+    drift: Drift,
+    /// When what is kept was last tidied, while there is no more to do.
+    tidied: Option<Instant>,
     recent: RecentPids,
     log: KernelLog,
     shortcomings: Vec<String>,
@@ -142,6 +154,7 @@ impl Collector {
             mut keep,
             engine_off,
             shadows,
+            quiet,
             shortcomings,
         } = parts;
         let mut collector = Self {
@@ -166,6 +179,9 @@ impl Collector {
             nameless: 0,
             looked_over: None,
             shadows: Shadows::default(),
+            versions: Versions::new(quiet),
+            drift: Drift::default(),
+            tidied: None,
             recent: RecentPids::default(),
             log: KernelLog::default(),
             shortcomings,
@@ -173,6 +189,8 @@ impl Collector {
         collector.read_losses();
         collector.take_up_kept();
         collector.take_up_running();
+        collector.take_up_versions();
+        collector.take_up_promoted();
         collector.reconcile();
         for new in shadows {
             let name = new.name.clone();
@@ -207,9 +225,10 @@ impl Collector {
                     None => break,
                 },
                 _ = ticks.tick() => self.reconcile(),
-                _ = beats.tick(), if self.shadows.any() || self.log.waits => {
+                _ = beats.tick(), if self.shadows.any() || self.log.waits || self.versions.any() => {
                     self.tend_shadows();
                     self.tell_logged();
+                    self.make_versions();
                 }
                 () = stop.cancelled() => break,
             }
@@ -219,6 +238,7 @@ impl Collector {
             self.on_kernel_news(batch);
         }
         self.reconcile();
+        self.flush_versions();
     }
 
     /// A container by its full id, made known if it is not.

@@ -14,9 +14,12 @@ use crate::{
     profile::{
         asked::Asked,
         baseline::learned::LearnedBaseline,
+        basis::Basis,
         call::CallSet,
+        completeness::Completeness,
         identity::{Engine, Identity},
         observation::Observation,
+        version::{Head, NewVersion, Subject, Version},
     },
 };
 
@@ -108,7 +111,30 @@ pub struct KeptContainer {
 #[error("{0}")]
 pub struct KeepError(pub String);
 
-/// Where to keep what must outlive a cgroup.
+/// A version with what its profile rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptVersion {
+    /// The version.
+    pub version: Version,
+    /// What its profile rests on.
+    pub basis: Basis,
+    /// The verdict when it was made.
+    pub completeness: Completeness,
+}
+
+/// How what is kept is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeepFacts {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// Versions in it.
+    pub versions: u64,
+}
+
+/// Where to keep what must outlive a cgroup. Each method is done when it returns, and takes no
+/// longer than a write to the disk: the collector waits for it.
 pub trait Keep: Send {
     /// Everything that was kept of containers. What cannot be read is told and left alone.
     fn containers(&mut self) -> Vec<KeptContainer>;
@@ -141,4 +167,51 @@ pub trait Keep: Send {
     fn keep_filter(&mut self, hash: &str, instructions: &[u64]) -> Result<(), KeepError>;
     /// A filter's instructions by its hash, if they were kept.
     fn filter(&mut self, hash: &str) -> Option<Vec<u64>>;
+    /// The newest version of everything that has one.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn heads(&mut self) -> Result<Vec<(Subject, Head)>, KeepError>;
+    /// Keeps a version after the newest, unless that has the same digest; what is the newest then.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn keep_version(&mut self, new: &NewVersion) -> Result<Head, KeepError>;
+    /// All versions, the newest first.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn versions(&mut self, subject: &Subject) -> Result<Vec<Version>, KeepError>;
+    /// One version; none if there is no such.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn version(&mut self, subject: &Subject, number: u64)
+    -> Result<Option<KeptVersion>, KeepError>;
+    /// Marks a version as the promoted one; false if there is no such.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn promote(&mut self, subject: &Subject, number: u64, now_ms: u64) -> Result<bool, KeepError>;
+    /// The version of each that was promoted last.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn promoted(&mut self) -> Result<Vec<(Subject, u64)>, KeepError>;
+    /// The images of which something is kept, by the key of their versions and by reference, the
+    /// newest first.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn images(&mut self) -> Result<Vec<(String, String)>, KeepError>;
+    /// Drops what is too old or too much, a bounded piece of it; true if there is more.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn tidy(&mut self, now_ms: u64) -> Result<bool, KeepError>;
+    /// How it is kept.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn facts(&mut self) -> Result<KeepFacts, KeepError>;
 }

@@ -1,11 +1,16 @@
 //! Making good what lost news left undone, and what happened while no daemon ran.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use super::{Collector, ENDED_LIMIT, Owner, container::Container, ports::Place};
 
 /// How often every record is looked over though no news was lost.
 const LOOK_OVER_MS: u64 = 60_000;
+/// How often what is kept is tidied.
+const TIDY: Duration = Duration::from_secs(600);
 
 impl Collector {
     /// Containers that an earlier daemon kept, and the records that the kernel still holds of them:
@@ -75,9 +80,26 @@ impl Collector {
         if due || self.keep_failure.is_some() {
             self.looked_over = Some((now, lost_news));
             self.look_over();
+            self.look_for_changes();
         }
         self.keep_changes();
         self.forget_oldest();
+        self.tidy();
+    }
+
+    /// Drops versions that are too old or too many, now and then, a bounded piece at a time.
+    fn tidy(&mut self) {
+        if self.tidied.is_some_and(|at| at.elapsed() < TIDY) {
+            return;
+        }
+        match self.keep.tidy(self.places.now_ms()) {
+            Ok(more) => self.tidied = (!more).then(Instant::now),
+            // What cannot be written is told of by what has to be; this has time.
+            Err(error) => {
+                tracing::debug!("{error}");
+                self.tidied = Some(Instant::now());
+            }
+        }
     }
 
     /// Names the records that have no name, keeps and frees those of removed cgroups.
@@ -157,6 +179,7 @@ impl Collector {
             let result = self.keep.forget(&id);
             self.kept(result);
             self.containers.remove(&id);
+            self.forget_versions(&id);
         }
     }
 }

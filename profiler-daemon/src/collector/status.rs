@@ -1,7 +1,7 @@
 //! How the daemon is, with reasons.
 
 use super::{Collector, EngineState};
-use crate::api::protocol::{Health, Loss, Status};
+use crate::api::protocol::{Health, Loss, Status, versions::StoreStatus};
 
 impl Collector {
     /// The verdict on the daemon itself.
@@ -29,6 +29,22 @@ impl Collector {
                 "{failure}; records stay in the kernel until it works again"
             ));
         }
+        if let Some(failure) = self.versions.failure() {
+            reasons.push(format!(
+                "{failure}; no version is made until it works again, and then of all that is new"
+            ));
+        }
+        let store = match self.keep.facts() {
+            Ok(facts) => Some(StoreStatus {
+                path: facts.path.display().to_string(),
+                bytes: facts.bytes,
+                versions: facts.versions,
+            }),
+            Err(error) => {
+                reasons.push(error.to_string());
+                None
+            }
+        };
         let docker = match &self.engine {
             EngineState::Off => "off".to_owned(),
             EngineState::Connected(what) => format!("connected: {what}"),
@@ -78,6 +94,7 @@ impl Collector {
                 })
                 .collect(),
             memory_bytes: self.places.own_memory(),
+            store,
         }
     }
 }

@@ -111,6 +111,10 @@ pub enum Verb {
     /// Bring records from one host to another
     #[command(subcommand)]
     Observations(ObservationsVerb),
+    /// List the versions of a container's or an image's profile
+    History(HistoryArgs),
+    /// Mark a version of a profile as the one that counts
+    Promote(PromoteArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -161,7 +165,8 @@ pub struct ExplainArgs {
 /// `export`
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// A container's name, id or id prefix, or image:REF for all containers of an image
+    /// A container's name, id or id prefix, or image:REF for all containers of an image; with @N,
+    /// its version N
     #[arg(value_name = "CONTAINER|image:REF")]
     pub target: String,
     /// Write to this file, whole or not at all; `-` is standard output
@@ -226,6 +231,28 @@ pub struct WatchArgs {
 /// `status`
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+/// `history`
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// A container's name, id or id prefix, or image:REF
+    #[arg(value_name = "CONTAINER|image:REF")]
+    pub target: String,
+    /// How to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+/// `promote`
+#[derive(Debug, Args)]
+pub struct PromoteArgs {
+    /// A version: CONTAINER@N or image:REF@N
+    #[arg(value_name = "VERSION")]
+    pub version: String,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,

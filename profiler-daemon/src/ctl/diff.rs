@@ -11,16 +11,18 @@ use super::{
     args::Format,
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
-    operand::load,
+    operand::{is_file, load},
     policy_wording::{answer, arguments, case_value, cases},
     printable::{printable, wrapped},
-    profile_args::DiffArgs,
+    profile_args::{Against, DiffArgs},
     table::WIDTH,
     terminal::{Terminal, Tone},
+    version_of,
     wording::counted,
 };
 use crate::{
     api::client::Client,
+    profile::version::Subject,
     seccomp::{
         action::Action,
         arch::{Arch, X32_BIT},
@@ -40,7 +42,8 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, Failure> {
     let circumstances = circumstances(&args.circumstances)?;
     let meaning = meaning(args.meaning, &args.host)?;
-    if args.before == "-" && args.after == "-" {
+    let (before, after) = sides(args, client).await?;
+    if before == "-" && after == "-" {
         return Err(Failure::new(
             ExitStatus::BadInput,
             "standard input can be read only once: name a file for one of the two",
@@ -49,7 +52,7 @@ pub(super) async fn run(
     let mut diagrams = Diagrams::new();
     let mut roots = Vec::new();
     let mut titles = Vec::new();
-    for operand in [&args.before, &args.after] {
+    for operand in [&before, &after] {
         let operand = load(operand, client, circumstances.arch).await?;
         operand.warn(terminal);
         roots.push(operand.diagram(&mut diagrams, &circumstances, meaning)?);
@@ -76,6 +79,29 @@ pub(super) async fn run(
     } else {
         ExitStatus::Found
     })
+}
+
+/// What is compared. What a recorded profile is compared with comes first: the difference is what
+/// the recorded one brought.
+async fn sides(args: &DiffArgs, client: &Client) -> Result<(String, String), Failure> {
+    let Some(against) = args.against else {
+        return Ok((args.before.clone(), args.after.clone().unwrap_or_default()));
+    };
+    let name = &args.before;
+    let refused = |why: &str| {
+        let text = format!("--against {why}, and {name} is none");
+        Failure::new(ExitStatus::BadInput, text)
+    };
+    let before = match against {
+        Against::DockerDefault => "docker-default".to_owned(),
+        _ if is_file(name) => return Err(refused("takes a container or an image")),
+        Against::Previous => version_of::previous(name, client).await?,
+        Against::Active => match version_of::named(name) {
+            Subject::Container(container) => format!("active:{container}"),
+            Subject::Image(_) => return Err(refused("active takes a container")),
+        },
+    };
+    Ok((before, name.clone()))
 }
 
 /// One call, or numbers without a name, on which the profiles differ.
@@ -204,7 +230,7 @@ impl Line {
         }
     }
 
-    fn sorted(&self) -> Subject {
+    fn sorted(&self) -> Sorted {
         let is_nameless = !self.is_named();
         let number = if is_nameless {
             self.bare(self.first)
@@ -341,7 +367,7 @@ fn text(before: &str, after: &str, lines: &[Line], terminal: Terminal) -> String
 
 /// What lines that change alike are about, by the ABIs in which they do.
 pub(super) fn by_abis(lines: &[&Line]) -> BTreeMap<String, String> {
-    let mut subjects: BTreeMap<Subject, Vec<&'static str>> = BTreeMap::new();
+    let mut subjects: BTreeMap<Sorted, Vec<&'static str>> = BTreeMap::new();
     for line in lines {
         let abi = line.arch.map_or("others", Arch::name);
         subjects.entry(line.sorted()).or_default().push(abi);
@@ -403,7 +429,7 @@ pub(super) fn by_abis(lines: &[&Line]) -> BTreeMap<String, String> {
 const MOST: &str = "all with a name";
 
 /// What a line is about, to be sorted: names by letter, then numbers by size.
-type Subject = (bool, u32, String);
+type Sorted = (bool, u32, String);
 
 fn short(standing: &Standing) -> String {
     match standing {

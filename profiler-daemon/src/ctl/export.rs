@@ -13,6 +13,7 @@ use super::{
     show::shortfalls,
     table::WIDTH,
     terminal::{Terminal, json},
+    version_of,
     wording::counted,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
         client::{Client, ClientError},
         protocol::{Detail, Export},
     },
-    profile::compose::Options,
+    profile::{compose::Options, version::Subject},
     seccomp::{arch::Arch, dialects::printed::Leaning},
 };
 
@@ -83,6 +84,9 @@ async fn fetch(args: &ExportArgs, client: &Client) -> Result<(String, Export), F
         include_refused: args.include_refused,
         arguments: args.args,
     };
+    if let Some((subject, number)) = version_of::parse(&args.target) {
+        return version(&args.target, &subject, number, client, options).await;
+    }
     if let Some(image) = args.target.strip_prefix("image:") {
         let export = client.export_image(image, options).await?;
         return Ok((image_title(image, &export), export));
@@ -97,6 +101,29 @@ async fn fetch(args: &ExportArgs, client: &Client) -> Result<(String, Export), F
         Err(ClientError::NotFound(_)) => Err(nothing(args, client, missing).await),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What `export C@3` or `export image:REF@3` means. Without `image:`, a name that no container has is
+/// tried as an image's.
+async fn version(
+    title: &str,
+    subject: &Subject,
+    number: u64,
+    client: &Client,
+    options: Options,
+) -> Result<(String, Export), Failure> {
+    let missing = match client.version(subject, number, options).await {
+        Ok(version) => return Ok((title.to_owned(), version.export)),
+        Err(ClientError::NotFound(message)) => message,
+        Err(error) => return Err(error.into()),
+    };
+    if let Subject::Container(name) = subject {
+        let image = Subject::Image(name.clone());
+        if let Ok(version) = client.version(&image, number, options).await {
+            return Ok((format!("image:{title}"), version.export));
+        }
+    }
+    Err(Failure::new(ExitStatus::NotFound, missing))
 }
 
 /// Why there is no profile. A container that is known and of which nothing was recorded, for

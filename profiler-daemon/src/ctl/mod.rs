@@ -25,6 +25,7 @@ pub mod exit;
 mod explain;
 mod export;
 mod findings;
+mod history;
 mod list;
 mod loaded_wording;
 mod merge;
@@ -33,6 +34,7 @@ mod operand;
 mod policy_wording;
 mod printable;
 pub mod profile_args;
+mod promote;
 pub mod record;
 pub mod run;
 mod shadow;
@@ -41,6 +43,7 @@ mod status;
 mod table;
 mod terminal;
 pub mod verify;
+mod version_of;
 mod watch;
 mod wording;
 
@@ -97,6 +100,8 @@ async fn perform(verb: Verb, client: &Client, terminal: &Terminal) -> Result<Exi
         Verb::Verify(args) => verify::run(&args, client, terminal).await,
         Verb::Merge(args) => merge::run(&args, client, terminal).await,
         Verb::Observations(verb) => observations::run(&verb, client, terminal).await,
+        Verb::History(args) => history::run(&args, client, terminal).await,
+        Verb::Promote(args) => promote::run(&args, client, terminal).await,
         Verb::Completions(args) => completions::run(&args, terminal),
         Verb::Record(args) => Ok(record::run(args)),
         Verb::Run(args) => Ok(run::run(&args, client, terminal)),

@@ -13,6 +13,7 @@ use super::{
     printable::wrapped,
     table::WIDTH,
     terminal::Terminal,
+    version_of,
 };
 use crate::{
     api::client::{Client, ClientError},
@@ -143,9 +144,10 @@ pub(super) fn text(name: &str, dialect: Option<Dialect>, native: Arch) -> Result
     })
 }
 
-/// True if a name can only be a file's, or is one.
+/// True if a name can only be a file's, or is one. An image's may have slashes too.
 pub(super) fn is_file(name: &str) -> bool {
-    name == "-" || name.contains('/') || Path::new(name).exists()
+    let bare = !name.starts_with("image:");
+    name == "-" || (bare && name.contains('/')) || Path::new(name).exists()
 }
 
 /// A text as an operand; its errors, if it says nothing.
@@ -216,9 +218,13 @@ fn bytes(name: &str) -> Result<(String, Vec<u8>), Failure> {
 
 /// What the daemon would export.
 async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, Failure> {
-    let export = match name.strip_prefix("image:") {
-        Some(image) => client.export_image(image, Options::default()).await,
-        None => client.export(name, Options::default()).await,
+    let export = match (version_of::parse(name), name.strip_prefix("image:")) {
+        (Some((subject, number)), _) => {
+            let version = client.version(&subject, number, Options::default());
+            version.await.map(|version| version.export)
+        }
+        (None, Some(image)) => client.export_image(image, Options::default()).await,
+        (None, None) => client.export(name, Options::default()).await,
     };
     let export = match export {
         Ok(export) => export,

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use super::args::Format;
 
 /// What can be named as a profile.
-const OPERAND: &str = "A profile: a file, - for standard input, a container, image:REF, active:CONTAINER for \
-     the filters that were really loaded, docker-default, or unconfined";
+const OPERAND: &str = "A profile: a file, - for standard input, a container, image:REF, either with @N for its \
+     version N, active:CONTAINER for the filters that were really loaded, docker-default, or unconfined";
 
 /// Where `--help` lists what decides how a profile is resolved.
 const CIRCUMSTANCES: &str = "The container and the host";
@@ -266,8 +266,16 @@ pub struct DiffArgs {
     #[arg(value_name = "A", long_help = OPERAND)]
     pub before: String,
     /// The second
-    #[arg(value_name = "B", long_help = OPERAND)]
-    pub after: String,
+    #[arg(
+        value_name = "B",
+        long_help = OPERAND,
+        required_unless_present = "against",
+        conflicts_with = "against"
+    )]
+    pub after: Option<String>,
+    /// Say how a container's or image's profile A differs from this one
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub against: Option<Against>,
     /// What the document says, or what a runtime makes of it
     #[arg(long, value_enum, default_value = "exact")]
     pub meaning: MeaningName,
@@ -280,6 +288,17 @@ pub struct DiffArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the verb's description")]
     pub host: HostArgs,
+}
+
+/// What a recorded profile is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Against {
+    /// Its version before
+    Previous,
+    /// The filter in force for the container
+    Active,
+    /// Docker's built-in profile
+    DockerDefault,
 }
 
 /// `audit`

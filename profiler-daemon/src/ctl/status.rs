@@ -9,6 +9,7 @@ use super::{
     printable::{printable, wrapped},
     table::WIDTH,
     terminal::{Terminal, Tone},
+    wording::counted,
 };
 use crate::api::{
     client::Client,
@@ -76,6 +77,17 @@ fn facts(status: &Status, now_ms: u64) -> Vec<(&'static str, String)> {
         ),
         ("memory", mebibytes(status.memory_bytes)),
     ];
+    if let Some(store) = &status.store {
+        facts.push((
+            "store",
+            format!(
+                "{}, {} in {}",
+                counted(store.versions, "version", "versions"),
+                mebibytes(store.bytes),
+                store.path
+            ),
+        ));
+    }
     let losses: Vec<&Loss> = status.losses.iter().filter(|loss| loss.count > 0).collect();
     if losses.is_empty() {
         facts.push(("lost", "nothing".to_owned()));

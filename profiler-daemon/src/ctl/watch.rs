@@ -76,10 +76,13 @@ fn concerns(news: &News, wanted: Option<&str>) -> bool {
                 Event::Container { id, .. }
                 | Event::Call { id, .. }
                 | Event::WouldRefuse { id, .. }
+                | Event::Drift { id, .. }
                 | Event::Logged { id, .. },
             ),
         ) => id == wanted,
-        (Some(wanted), Some(Event::Shadow { target, .. })) => target == wanted,
+        (Some(wanted), Some(Event::Shadow { target, .. } | Event::Proposed { target, .. })) => {
+            target == wanted
+        }
         _ => true,
     }
 }
@@ -143,6 +146,42 @@ pub(super) fn line(event: &Event, terminal: Terminal) -> String {
                 terminal.tint(tone, &outcome)
             )
         }
+        Event::Drift {
+            at_ms,
+            name,
+            abi,
+            call,
+            refused,
+            first,
+            ..
+        } => {
+            let outcome = match refused {
+                None => "drift".to_owned(),
+                Some(with) => format!("drift, refused: {}", wording::refused_with(*with)),
+            };
+            format!(
+                "{}  {:<20}  {:<20}  {}\n",
+                time_of_day(first.as_ref().map_or(*at_ms, |first| first.at_ms)),
+                elided(name, 20),
+                elided(&wording::qualified(abi, call), 20),
+                terminal.tint(Tone::Bad, &elided(&outcome, 25))
+            )
+        }
+        Event::Proposed {
+            at_ms,
+            name,
+            promoted,
+            version,
+            ..
+        } => format!(
+            "{}  {:<20}  {}\n",
+            time_of_day(*at_ms),
+            elided(name, 20),
+            terminal.tint(
+                Tone::Heading,
+                &format!("version {version} is proposed after {promoted}")
+            )
+        ),
         Event::Shadow {
             at_ms,
             profile,

@@ -1,58 +1,128 @@
-//! The state directory as the collector needs it.
+//! The database as the collector needs it.
+//!
+//! The collector waits for what it keeps: a record is freed in the kernel only when it is on disk.
+//! Every method is one small transaction, so the wait is that of a sync.
 
-use crate::{
-    collector::ports::{Keep, KeepError, KeptContainer},
-    profile::{baseline::learned::LearnedBaseline, observation::Observation},
-    store::files::{StateDirectory, StateError},
+use std::{
+    future::Future,
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Records without a name that are kept; the oldest go first.
-const NAMELESS_LIMIT: usize = 1000;
+use futures_executor::block_on;
+use serde::{Serialize, de::DeserializeOwned};
 
-/// The state directory.
-pub(super) struct Files {
-    state: StateDirectory,
+use crate::{
+    collector::ports::{Keep, KeepError, KeepFacts, KeptContainer, KeptVersion},
+    profile::{
+        baseline::learned::LearnedBaseline,
+        observation::Observation,
+        version::{Head, NewVersion, Subject, Version},
+    },
+    store::{ContainerRecord, Database, Retention, StoreError},
+};
+
+/// The database of a state directory.
+pub(super) struct Records {
+    database: Database,
+    retention: Retention,
+    /// What was kept of containers, until it is asked for.
+    kept: Vec<(String, String)>,
 }
 
-impl Files {
-    pub(super) fn new(state: StateDirectory) -> Self {
-        Self { state }
+impl Records {
+    /// Opens the database and reads what is kept. Who began without it would write less over it.
+    ///
+    /// # Errors
+    /// It cannot be opened or read.
+    pub(super) fn open(root: &Path, retention: Retention) -> Result<Self, StoreError> {
+        block_on(async {
+            let mut database = Database::open(root).await?;
+            Ok(Self {
+                kept: database.containers().await?,
+                database,
+                retention,
+            })
+        })
     }
 }
 
-fn told(error: StateError) -> KeepError {
-    KeepError(error.to_string())
+/// Waits for the database, on this thread: it works on one of its own.
+fn waited<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, KeepError> {
+    block_on(work).map_err(|error| KeepError(error.to_string()))
 }
 
-impl Keep for Files {
+fn written(what: &str, value: &impl Serialize) -> Result<String, KeepError> {
+    serde_json::to_string(value)
+        .map_err(|error| KeepError(format!("{what} cannot be written as JSON: {error}")))
+}
+
+fn read<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, KeepError> {
+    serde_json::from_str(text).map_err(|error| {
+        KeepError(format!(
+            "what was kept of {what} cannot be read, and is left as it is: {error}"
+        ))
+    })
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        })
+}
+
+/// What there is without what cannot be read, which is told.
+fn told<T: Default>(result: Result<T, KeepError>) -> T {
+    result.unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        T::default()
+    })
+}
+
+impl Keep for Records {
     fn containers(&mut self) -> Vec<KeptContainer> {
-        self.state.read_all("containers")
+        let records = std::mem::take(&mut self.kept);
+        let parsed = records
+            .iter()
+            .map(|(id, record)| read(&format!("the container {id}"), record));
+        parsed.filter_map(|record| told(record.map(Some))).collect()
     }
 
     fn keep(&mut self, container: &KeptContainer) -> Result<(), KeepError> {
-        let name = format!("containers/{}.json", container.identity.id);
-        self.state.write(&name, container).map_err(told)
+        let identity = &container.identity;
+        let record = ContainerRecord {
+            id: identity.id.clone(),
+            image: identity
+                .image
+                .as_ref()
+                .map(|image| (image.id.clone(), image.reference.clone())),
+            changed_ms: container.changed_ms,
+            record: written("a container", container)?,
+        };
+        waited(self.database.keep_container(&record))
     }
 
     fn forget(&mut self, id: &str) -> Result<(), KeepError> {
-        self.state
-            .remove(&format!("containers/{id}.json"))
-            .map_err(told)
+        waited(self.database.forget_container(id))
     }
 
     fn keep_nameless(&mut self, cgroup: u64, observation: &Observation) -> Result<(), KeepError> {
-        let name = format!("nameless/{cgroup}.json");
-        self.state.write(&name, observation).map_err(told)?;
-        self.state.trim("nameless", NAMELESS_LIMIT);
-        Ok(())
+        let record = written("a record", observation)?;
+        waited(self.database.keep_nameless(cgroup, &record, now_ms()))
     }
 
     fn learned(&mut self) -> LearnedBaseline {
-        self.state.read("learned.json").unwrap_or_default()
+        let Some(record) = told(waited(self.database.learned())) else {
+            return LearnedBaseline::default();
+        };
+        told(read("the runtimes", &record))
     }
 
     fn keep_learned(&mut self, learned: &LearnedBaseline) -> Result<(), KeepError> {
-        self.state.write("learned.json", learned).map_err(told)
+        let record = written("what was learned", learned)?;
+        waited(self.database.keep_learned(&record))
     }
 
     fn keep_filter(&mut self, hash: &str, instructions: &[u64]) -> Result<(), KeepError> {
@@ -60,15 +130,68 @@ impl Keep for Files {
             .iter()
             .flat_map(|word| word.to_ne_bytes())
             .collect();
-        self.state
-            .write_once(&format!("filters/{hash}.bpf"), &bytes)
-            .map_err(told)
+        waited(self.database.keep_filter(hash, &bytes, now_ms()))
     }
 
     fn filter(&mut self, hash: &str) -> Option<Vec<u64>> {
-        let bytes = self.state.read_bytes(&format!("filters/{hash}.bpf"))?;
+        let bytes = told(waited(self.database.filter(hash)))?;
         let (words, rest) = bytes.as_chunks();
         rest.is_empty()
             .then(|| words.iter().map(|word| u64::from_ne_bytes(*word)).collect())
+    }
+
+    fn heads(&mut self) -> Result<Vec<(Subject, Head)>, KeepError> {
+        waited(self.database.heads())
+    }
+
+    fn keep_version(&mut self, new: &NewVersion) -> Result<Head, KeepError> {
+        waited(self.database.keep_version(new))
+    }
+
+    fn versions(&mut self, subject: &Subject) -> Result<Vec<Version>, KeepError> {
+        waited(self.database.versions(subject))
+    }
+
+    fn version(
+        &mut self,
+        subject: &Subject,
+        number: u64,
+    ) -> Result<Option<KeptVersion>, KeepError> {
+        let Some(version) = waited(self.database.one_version(subject, number))? else {
+            return Ok(None);
+        };
+        let Some((basis, completeness)) = waited(self.database.content(subject, number))? else {
+            return Ok(None);
+        };
+        Ok(Some(KeptVersion {
+            version,
+            basis: read("a version", &basis)?,
+            completeness: read("a version", &completeness)?,
+        }))
+    }
+
+    fn promote(&mut self, subject: &Subject, number: u64, now_ms: u64) -> Result<bool, KeepError> {
+        waited(self.database.promote(subject, number, now_ms))
+    }
+
+    fn promoted(&mut self) -> Result<Vec<(Subject, u64)>, KeepError> {
+        waited(self.database.promoted())
+    }
+
+    fn images(&mut self) -> Result<Vec<(String, String)>, KeepError> {
+        waited(self.database.images())
+    }
+
+    fn tidy(&mut self, now_ms: u64) -> Result<bool, KeepError> {
+        waited(self.database.tidy(self.retention, now_ms))
+    }
+
+    fn facts(&mut self) -> Result<KeepFacts, KeepError> {
+        let facts = waited(self.database.facts())?;
+        Ok(KeepFacts {
+            path: facts.path,
+            bytes: facts.bytes,
+            versions: facts.versions,
+        })
     }
 }

@@ -5,6 +5,7 @@ mod keeping;
 mod processes;
 mod recording;
 mod shadows;
+mod webhook;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -16,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{host::Host, keeping::Files, processes::RunningProcesses, recording::Recording};
+use self::{host::Host, keeping::Records, processes::RunningProcesses, recording::Recording};
 use crate::{
     api::{
         listen::{ListenError, Socket},
@@ -33,7 +34,7 @@ use crate::{
         watch::{WatchConfig, watch},
     },
     kernel::{self, KernelError},
-    store::files::{StateDirectory, StateError},
+    store::{Retention, StoreError},
     telemetry,
 };
 
@@ -52,7 +53,7 @@ enum DaemonError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
-    State(#[from] StateError),
+    Store(#[from] StoreError),
     #[error(transparent)]
     Mount(#[from] MountError),
     #[error(transparent)]
@@ -154,7 +155,7 @@ impl Running {
         let socket = Socket::bind(&config.socket)?;
         let endpoint = Endpoint::parse(&config.docker)?;
         let shadows = shadows::read(&config.shadows)?;
-        let state = StateDirectory::open(&config.state_dir)?;
+        let records = Records::open(&config.state_dir, retention(config))?;
         let tree = match &config.cgroup_root {
             Some(root) => CgroupTree::open(root)?,
             None => CgroupTree::open(&crate::cgroup::mount::find()?)?,
@@ -171,7 +172,8 @@ impl Running {
             source,
             places: Box::new(Host::new(tree)),
             processes: Arc::new(processes),
-            keep: Box::new(Files::new(state)),
+            keep: Box::new(records),
+            quiet: config.quiet,
             engine_off: endpoint.is_none(),
             shadows,
             shortcomings,
@@ -209,6 +211,15 @@ impl Running {
             tasks.spawn(async move {
                 watch(WatchConfig::new(endpoint), engine_tx, token).await;
                 "engine news"
+            });
+        }
+        if let Some(url) = config.webhook.clone() {
+            let (commands, token) = (command_tx.clone(), stop.clone());
+            tasks.spawn(async move {
+                webhook::run(url, commands, token.clone()).await;
+                // Everything else works without it.
+                token.cancelled().await;
+                "webhook"
             });
         }
         let token = stop.clone();
@@ -249,6 +260,15 @@ impl Running {
             Some(task) => Err(DaemonError::Task(task)),
             None => Ok(()),
         }
+    }
+}
+
+fn retention(config: &Config) -> Retention {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    Retention {
+        versions: config.versions,
+        age_ms: u64::from(config.version_days) * DAY_MS,
+        images: config.images,
     }
 }
 

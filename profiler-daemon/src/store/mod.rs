@@ -1,3 +1,16 @@
-//! What outlives the daemon and the containers: records of containers that ended, learned baselines.
+//! What outlives the daemon and the containers, in one SQLite database: what is kept of containers
+//! and images, learned baselines, filters, and every version of a profile.
+//!
+//! Alone knows SQL. What it is given to keep of a container is a text to it; `daemon::keeping` puts
+//! it in and takes it out.
 
-pub mod files;
+mod database;
+mod import;
+mod migrations;
+mod records;
+mod retention;
+mod versions;
+
+pub use database::{Database, FILE, Facts, StoreError};
+pub use records::ContainerRecord;
+pub use retention::Retention;

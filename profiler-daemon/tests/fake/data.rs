@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use profiler_daemon::{
     api::protocol::{
         Detail, Event, Explanation, Export, Health, InstalledFilter, Loss, Reason, Status, Summary,
+        versions::StoreStatus,
     },
     profile::{
         abi::Abi,
@@ -334,6 +335,11 @@ pub(crate) fn status(now: u64, health: Health) -> Status {
             loss("no_slot", 2 * bad, true, "no slot was free for a cgroup"),
         ],
         memory_bytes: 19_293_798,
+        store: Some(StoreStatus {
+            path: "/var/lib/profiler/profiler.db".to_owned(),
+            bytes: 3_407_872,
+            versions: 41,
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ mod audited;
 mod data;
 mod records;
 mod shadows;
+mod versions;
 
 use std::{
     path::{Path, PathBuf},
@@ -209,6 +210,7 @@ async fn answer(
                 drop(reply.send(records::explained(now_ms, &image, call.as_deref())));
             }
             Command::Observations(command) => records::answer(command, now_ms),
+            Command::Version(command) => versions::answer(command, now_ms),
             Command::Shadow(command) => shadows::answer(command, &events, now_ms),
             Command::Watch { reply } => drop(reply.send(events.subscribe())),
         }

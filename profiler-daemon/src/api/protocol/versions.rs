@@ -1,0 +1,48 @@
+//! Versions, as they travel.
+
+use serde::{Deserialize, Serialize};
+
+use super::Export;
+use crate::profile::{discovery::Discovery, version::Version};
+
+/// `GET …/versions`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// What the versions are of: `container` or `image`.
+    pub kind: String,
+    /// The container's full id; the image's id, or its reference where it has none.
+    pub id: String,
+    /// The container's name, or the image's reference.
+    pub name: String,
+    /// The digest of what is known now: a version is made of it after a quiet while. None when
+    /// nothing is known any more but the versions.
+    pub current: Option<String>,
+    /// The version that was promoted last: what it does not let through is drift.
+    #[serde(default)]
+    pub promoted: Option<u64>,
+    /// How what is known now became known; none when it is not known of any call.
+    #[serde(default)]
+    pub discovery: Option<Discovery>,
+    /// The newest first; the oldest may have been dropped.
+    pub versions: Vec<Version>,
+}
+
+/// `GET …/versions/{N}`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionExport {
+    /// The version.
+    pub version: Version,
+    /// Its profile. The runtime's and the kernel's share is added as this daemon knows it.
+    pub export: Export,
+}
+
+/// How the store is, in `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// The database.
+    pub path: String,
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// Versions in it.
+    pub versions: u64,
+}

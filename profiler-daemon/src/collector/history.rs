@@ -1,0 +1,255 @@
+//! Answers to questions about versions.
+
+use super::{
+    Collector,
+    answers::{exported, internal, is_of_image},
+    command::versions::{Of, VersionCommand},
+    ports::KeepError,
+    reference,
+    versions::key_of,
+};
+use crate::{
+    api::protocol::{
+        ErrorBody,
+        versions::{History, VersionExport},
+    },
+    profile::{
+        compose::Options,
+        identity::Image,
+        version::{Subject, Version},
+    },
+};
+
+/// What a person meant: its versions' subject, and what to call it.
+struct Meant {
+    subject: Subject,
+    name: String,
+}
+
+impl Meant {
+    fn kind(&self) -> &'static str {
+        match self.subject {
+            Subject::Container(_) => "container",
+            Subject::Image(_) => "image",
+        }
+    }
+
+    fn id(&self) -> &str {
+        match &self.subject {
+            Subject::Container(id) | Subject::Image(id) => id,
+        }
+    }
+}
+
+fn failed(error: &KeepError) -> ErrorBody {
+    internal(&error.to_string())
+}
+
+impl Collector {
+    /// Answers one question. Whoever asked may be gone; that is no error.
+    pub(super) fn answer_version(&mut self, command: VersionCommand) {
+        match command {
+            VersionCommand::History { of, reply } => {
+                let _ = reply.send(self.history(&of));
+            }
+            VersionCommand::Export {
+                of,
+                number,
+                options,
+                reply,
+            } => {
+                let _ = reply.send(self.export_version(&of, number, options));
+            }
+            VersionCommand::Promote { of, number, reply } => {
+                let _ = reply.send(self.promote(&of, number));
+            }
+        }
+    }
+
+    fn history(&mut self, of: &Of) -> Result<History, ErrorBody> {
+        let meant = self.meant(of)?;
+        let versions = self
+            .keep
+            .versions(&meant.subject)
+            .map_err(|error| failed(&error))?;
+        let now = self.places.now_ms();
+        let discovery = self
+            .current(&meant.subject)
+            .and_then(|current| current.discovery(now));
+        Ok(History {
+            promoted: self.drift.promoted(&meant.subject),
+            discovery,
+            kind: meant.kind().into(),
+            id: meant.id().to_owned(),
+            current: self.current_digest(&meant.subject),
+            name: meant.name,
+            versions,
+        })
+    }
+
+    /// The digest that a version would have that was made now.
+    fn current_digest(&mut self, subject: &Subject) -> Option<String> {
+        self.next(subject)
+            .ok()
+            .flatten()
+            .map(|(current, _)| current.digest)
+            .or_else(|| self.versions.head(subject).map(|head| head.digest.clone()))
+    }
+
+    fn export_version(
+        &mut self,
+        of: &Of,
+        number: u64,
+        options: Options,
+    ) -> Result<VersionExport, ErrorBody> {
+        self.read_losses();
+        let meant = self.meant(of)?;
+        let kept = self
+            .keep
+            .version(&meant.subject, number)
+            .map_err(|error| failed(&error))?;
+        let Some(kept) = kept else {
+            return Err(self.no_version(&meant, number));
+        };
+        // Of what is known now the verdict may have changed since, for it goes with time.
+        let next = self.next(&meant.subject);
+        let completeness = match next.map_err(|error| failed(&error))? {
+            Some((current, _)) if current.digest == kept.version.digest => current.completeness,
+            _ => kept.completeness,
+        };
+        let composed = self.composed(&kept.basis.observation(), None, options);
+        let containers = match &meant.subject {
+            Subject::Container(_) => vec![meant.name],
+            Subject::Image(key) => {
+                let containers = self.containers.values();
+                let of_image = containers.filter(|container| {
+                    let image = container.identity.image.as_ref();
+                    image.is_some_and(|image| key_of(image) == key)
+                });
+                of_image
+                    .map(|container| container.identity.display_name().to_owned())
+                    .collect()
+            }
+        };
+        Ok(VersionExport {
+            version: kept.version,
+            export: exported(&composed, completeness, containers),
+        })
+    }
+
+    fn promote(&mut self, of: &Of, number: u64) -> Result<Version, ErrorBody> {
+        let meant = self.meant(of)?;
+        let now = self.places.now_ms();
+        let promoted = self
+            .keep
+            .promote(&meant.subject, number, now)
+            .map_err(|error| failed(&error))?;
+        if !promoted {
+            return Err(self.no_version(&meant, number));
+        }
+        self.hold_against(&meant.subject, number)
+            .map_err(|error| failed(&error))?;
+        let kept = self
+            .keep
+            .version(&meant.subject, number)
+            .map_err(|error| failed(&error))?;
+        kept.map(|kept| kept.version)
+            .ok_or_else(|| internal("the version was dropped meanwhile"))
+    }
+
+    /// What a person means. Of several images with one reference it is the one that was used last.
+    fn meant(&mut self, of: &Of) -> Result<Meant, ErrorBody> {
+        let wanted = match of {
+            Of::Container(wanted) => {
+                let id = reference::resolve(&self.containers, wanted)?;
+                return Ok(Meant {
+                    name: self.name(&id),
+                    subject: Subject::Container(id),
+                });
+            }
+            Of::Image(wanted) => wanted,
+        };
+        let kept = self.keep.images().map_err(|error| failed(&error))?;
+        let known = self.containers.values();
+        let known = known.filter_map(|container| {
+            let image = container.identity.image.as_ref()?;
+            Some((key_of(image).to_owned(), image.reference.clone()))
+        });
+        let candidates: Vec<Meant> = kept
+            .into_iter()
+            .chain(known)
+            .map(|(id, reference)| Image { reference, id })
+            .filter(|image| is_of_image(Some(image), wanted))
+            .map(|image| Meant {
+                subject: Subject::Image(image.id),
+                name: image.reference,
+            })
+            .collect();
+        let best = candidates
+            .iter()
+            .position(|meant| self.versions.head(&meant.subject).is_some())
+            .unwrap_or(0);
+        candidates.into_iter().nth(best).ok_or_else(|| ErrorBody {
+            code: "not_found".into(),
+            message: format!(
+                "no container of the image {wanted:?} was recorded: `profilectl list` shows those that were"
+            ),
+        })
+    }
+
+    fn no_version(&mut self, meant: &Meant, number: u64) -> ErrorBody {
+        let name = &meant.name;
+        let numbers: Vec<u64> = match self.keep.versions(&meant.subject) {
+            Ok(versions) => versions.iter().rev().map(|one| one.number).collect(),
+            Err(error) => return failed(&error),
+        };
+        let message = if numbers.is_empty() {
+            format!(
+                "{name} has no version yet: one is made when it showed nothing new for {} s, and when it ends",
+                self.versions.quiet().as_secs()
+            )
+        } else {
+            format!(
+                "{name} has no version {number}: it has {}",
+                ranges(&numbers)
+            )
+        };
+        ErrorBody {
+            code: "not_found".into(),
+            message,
+        }
+    }
+}
+
+/// Ascending numbers in words: `1, 4 to 9`.
+fn ranges(numbers: &[u64]) -> String {
+    let mut parts: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match parts.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
+            _ => parts.push((*number, *number)),
+        }
+    }
+    let words: Vec<String> = parts
+        .into_iter()
+        .map(|(first, last)| {
+            if first == last {
+                first.to_string()
+            } else {
+                format!("{first} to {last}")
+            }
+        })
+        .collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranges;
+
+    #[test]
+    fn numbers_are_told_in_ranges() {
+        assert_eq!(ranges(&[1, 4, 5, 6, 9]), "1, 4 to 6, 9");
+        assert_eq!(ranges(&[7]), "7");
+    }
+}

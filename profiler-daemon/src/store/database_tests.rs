@@ -1,0 +1,385 @@
+//! What is kept comes back, from whatever version kept it; and what cannot be read stays as it is.
+
+use std::{fs, path::Path, time::Duration};
+
+use futures_executor::block_on;
+use sqlx::{Connection, query, query_scalar, raw_sql};
+
+use super::{Database, FILE, StoreError};
+use crate::{
+    profile::{
+        completeness::Completeness,
+        version::{Author, Change, Changed, NewVersion, Reason, Subject},
+    },
+    store::{ContainerRecord, Retention, migrations},
+};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const KEEP_ALL: Retention = Retention {
+    versions: 1000,
+    age_ms: u64::MAX,
+    images: 1000,
+};
+
+fn open(root: &Path) -> Database {
+    block_on(Database::open(root)).unwrap()
+}
+
+fn close(database: Database) {
+    block_on(database.close()).unwrap();
+}
+
+fn web() -> Subject {
+    Subject::Container("web".into())
+}
+
+fn version(subject: &Subject, content: u64, created_ms: u64) -> NewVersion {
+    let basis = format!(r#"{{"made":{{"x86_64":"0-{content}"}}}}"#);
+    NewVersion {
+        subject: subject.clone(),
+        reference: Some("nginx:1".into()),
+        author: Author::Recorder,
+        reason: Reason::Quiet,
+        digest: format!("{content:064x}"),
+        basis,
+        created_ms,
+        calls: content + 1,
+        changes: vec![Change {
+            change: Changed::Added,
+            abi: "x86_64".into(),
+            nr: 1,
+            name: "write".into(),
+            at_ms: Some(7),
+            exe: Some("/bin/x".into()),
+            container: Some("web".into()),
+        }],
+        completeness: Completeness::default(),
+    }
+}
+
+fn keep(database: &mut Database, subject: &Subject, content: u64, created_ms: u64) -> u64 {
+    let new = version(subject, content, created_ms);
+    block_on(database.keep_version(&new)).unwrap().number
+}
+
+fn numbers(database: &mut Database, subject: &Subject) -> Vec<u64> {
+    let versions = block_on(database.versions(subject)).unwrap();
+    versions.iter().map(|version| version.number).collect()
+}
+
+fn container(database: &mut Database, id: &str, image: &str, changed_ms: u64) {
+    let record = ContainerRecord {
+        id: id.into(),
+        image: Some((format!("sha256:{image}"), image.into())),
+        changed_ms,
+        record: format!("record of {id}"),
+    };
+    block_on(database.keep_container(&record)).unwrap();
+}
+
+#[test]
+fn what_is_kept_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    container(&mut database, "b", "nginx:1", 5);
+    container(&mut database, "a", "redis:7", 6);
+    container(&mut database, "b", "nginx:1", 7);
+    block_on(async {
+        database.keep_learned("one").await.unwrap();
+        database.keep_learned("two").await.unwrap();
+        database.keep_filter("ff", &[1, 2], 1).await.unwrap();
+        database.keep_filter("ff", &[9], 2).await.unwrap();
+        database.keep_nameless(7, "x", 1).await.unwrap();
+    });
+    assert_eq!(keep(&mut database, &web(), 3, 100), 1);
+    close(database);
+
+    let mut database = open(dir.path());
+    block_on(async {
+        let kept = database.containers().await.unwrap();
+        let ids: Vec<&str> = kept.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, ["a", "b"]);
+        assert_eq!(database.learned().await.unwrap().as_deref(), Some("two"));
+        let filter = database.filter("ff").await.unwrap();
+        assert_eq!(filter, Some(vec![1, 2]), "a filter does not change");
+        let images = database.images().await.unwrap();
+        let newest = images.first().map(|(_, reference)| reference.as_str());
+        assert_eq!((images.len(), newest), (2, Some("nginx:1")));
+        let versions = database.versions(&web()).await.unwrap();
+        assert_eq!(versions[0].changes, version(&web(), 3, 0).changes);
+        let content = database.content(&web(), 1).await.unwrap().unwrap();
+        assert_eq!(content.0, version(&web(), 3, 0).basis);
+        assert!(database.content(&web(), 2).await.unwrap().is_none());
+        database.forget_container("b").await.unwrap();
+        assert_eq!(database.containers().await.unwrap().len(), 1);
+        assert!(database.damage().await.unwrap().is_empty());
+        let facts = database.facts().await.unwrap();
+        assert!(facts.bytes > 4096 && facts.versions == 1, "{facts:?}");
+    });
+}
+
+#[test]
+fn a_version_like_the_newest_is_none_and_equal_profiles_are_stored_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let image = Subject::Image("sha256:x".into());
+    assert_eq!(keep(&mut database, &web(), 1, 10), 1);
+    assert_eq!(keep(&mut database, &web(), 1, 11), 1);
+    assert_eq!(keep(&mut database, &web(), 2, 12), 2);
+    assert_eq!(keep(&mut database, &web(), 1, 13), 3, "it is back");
+    assert_eq!(keep(&mut database, &image, 1, 14), 1);
+    // No container of it is kept yet, and all the same it is no image without a name.
+    let images = block_on(database.images()).unwrap();
+    assert_eq!(images, [("sha256:x".to_owned(), "nginx:1".to_owned())]);
+    block_on(database.tidy(KEEP_ALL, 1000)).unwrap();
+    assert_eq!(numbers(&mut database, &image), [1]);
+    let versions = block_on(database.versions(&web())).unwrap();
+    let parents: Vec<_> = versions.iter().map(|version| version.parent).collect();
+    assert_eq!(parents, [Some(2), Some(1), None]);
+    let heads = block_on(database.heads()).unwrap();
+    let mut heads: Vec<_> = heads.iter().map(|(of, head)| (of, head.number)).collect();
+    heads.sort();
+    assert_eq!(heads, [(&web(), 3), (&image, 1)]);
+    let profiles: i64 =
+        block_on(query_scalar("SELECT count(*) FROM profile").fetch_one(&mut database.connection))
+            .unwrap();
+    assert_eq!(profiles, 2);
+}
+
+#[test]
+fn a_promotion_is_made_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    keep(&mut database, &web(), 1, 10);
+    block_on(async {
+        assert!(database.promote(&web(), 1, 20).await.unwrap());
+        assert!(database.promote(&web(), 1, 30).await.unwrap());
+        assert!(!database.promote(&web(), 2, 30).await.unwrap());
+        let one = database.one_version(&web(), 1).await.unwrap().unwrap();
+        assert_eq!(one.promoted_ms, Some(20));
+    });
+}
+
+#[test]
+fn what_is_too_old_or_too_much_goes_and_its_space_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let image = |name: &str| Subject::Image(format!("sha256:{name}"));
+    for content in 0..40 {
+        keep(&mut database, &web(), content, content);
+    }
+    block_on(database.promote(&web(), 5, 1)).unwrap();
+    // An image that is used, one that is promoted, two that are neither.
+    for (place, name) in ["used", "promoted", "newer", "older"]
+        .into_iter()
+        .enumerate()
+    {
+        container(&mut database, name, name, 100 - place as u64);
+        keep(&mut database, &image(name), 100, 50);
+        keep(&mut database, &image(name), 101, 60);
+    }
+    block_on(database.promote(&image("promoted"), 1, 1)).unwrap();
+    for gone in ["promoted", "newer", "older"] {
+        block_on(database.forget_container(gone)).unwrap();
+    }
+    let few = Retention {
+        versions: 3,
+        images: 3,
+        ..KEEP_ALL
+    };
+    block_on(database.tidy(few, 1000)).unwrap();
+    assert_eq!(numbers(&mut database, &web()), [40, 39, 38, 5]);
+    assert_eq!(numbers(&mut database, &image("newer")), [2, 1]);
+    assert_eq!(numbers(&mut database, &image("older")), [0_u64; 0]);
+
+    let young = Retention {
+        age_ms: 2 * DAY_MS,
+        ..KEEP_ALL
+    };
+    block_on(database.tidy(young, 3 * DAY_MS)).unwrap();
+    assert_eq!(numbers(&mut database, &web()), [40, 5]);
+    assert_eq!(numbers(&mut database, &image("used")), [2]);
+    assert_eq!(numbers(&mut database, &image("promoted")), [2, 1]);
+    assert_eq!(numbers(&mut database, &image("newer")), [0_u64; 0]);
+    // Numbers are not used again.
+    assert_eq!(keep(&mut database, &web(), 77, 70), 41);
+
+    let count = |database: &mut Database, what| -> i64 {
+        block_on(query_scalar(what).fetch_one(&mut database.connection)).unwrap()
+    };
+    let profiles = count(&mut database, "SELECT count(*) FROM profile");
+    let used = count(&mut database, "SELECT count(DISTINCT digest) FROM version");
+    assert_eq!(profiles, used);
+    // Much goes: its pages go back to the file system.
+    block_on(database.keep_learned(&"x".repeat(3 << 20))).unwrap();
+    block_on(database.keep_learned("")).unwrap();
+    while block_on(database.tidy(KEEP_ALL, 0)).unwrap() {}
+    assert_eq!(count(&mut database, "PRAGMA freelist_count"), 0);
+    close(database);
+    let bytes = fs::metadata(dir.path().join(FILE)).unwrap().len();
+    assert!(bytes < 1 << 20, "{bytes}");
+}
+
+/// The state directory as the version before kept it.
+fn old_layout(root: &Path) {
+    let containers = root.join("containers");
+    fs::create_dir_all(&containers).unwrap();
+    fs::create_dir_all(root.join("nameless")).unwrap();
+    fs::create_dir_all(root.join("filters")).unwrap();
+    let record = |id: &str, image: &str| {
+        format!(
+            r#"{{"identity":{{"id":"{id}","image":{image}}},"observation":{{}},"changed_ms":1234}}"#
+        )
+    };
+    let named = r#"{"reference":"nginx:1.27","id":"sha256:ab"}"#;
+    fs::write(containers.join("aa.json"), record("aa", named)).unwrap();
+    fs::write(containers.join("bb.json"), record("bb", "null")).unwrap();
+    fs::write(containers.join("cc.json"), "{ cut off").unwrap();
+    fs::write(containers.join("dd.new"), "half a write").unwrap();
+    fs::write(root.join("nameless/77.json"), "{}").unwrap();
+    fs::write(root.join("filters/00ff.bpf"), [1, 2, 3]).unwrap();
+    fs::write(root.join("learned.json"), "[]").unwrap();
+}
+
+#[test]
+fn the_files_of_the_version_before_are_taken_in_once_and_moved_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    old_layout(dir.path());
+    let before = fs::read_to_string(dir.path().join("containers/aa.json")).unwrap();
+    let mut database = open(dir.path());
+    block_on(async {
+        let kept = database.containers().await.unwrap();
+        let ids: Vec<&str> = kept.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, ["aa", "bb"]);
+        assert_eq!(kept[0].1, before);
+        let images = database.images().await.unwrap();
+        assert_eq!(images, [("sha256:ab".to_owned(), "nginx:1.27".to_owned())]);
+        assert_eq!(database.filter("00ff").await.unwrap(), Some(vec![1, 2, 3]));
+        assert_eq!(database.learned().await.unwrap().as_deref(), Some("[]"));
+        let nameless: i64 = query_scalar("SELECT cgroup FROM nameless")
+            .fetch_one(&mut database.connection)
+            .await
+            .unwrap();
+        assert_eq!(nameless, 77);
+    });
+    let aside = dir.path().join("before-database");
+    for name in [
+        "containers/cc.json",
+        "containers/dd.new",
+        "filters/00ff.bpf",
+        "learned.json",
+    ] {
+        assert!(aside.join(name).exists(), "{name} is lost");
+    }
+    assert!(!dir.path().join("containers").exists());
+    container(&mut database, "aa", "nginx:1.27", 9);
+    close(database);
+
+    // A daemon that died before it moved them aside: what was kept since goes before them.
+    for name in ["containers", "nameless", "filters", "learned.json"] {
+        fs::rename(aside.join(name), dir.path().join(name)).unwrap();
+    }
+    let mut database = open(dir.path());
+    let kept = block_on(database.containers()).unwrap();
+    assert_eq!(kept[0].1, "record of aa");
+    assert_eq!(kept.len(), 2);
+}
+
+#[test]
+fn every_migration_keeps_what_the_layout_before_had() {
+    let dir = tempfile::tempdir().unwrap();
+    // Layout 1, as the migration itself makes it, with something in every table.
+    let mut old = block_on(Database::connect(dir.path())).unwrap();
+    block_on(async {
+        migrations::migrate(&mut old.connection, 1).await.unwrap();
+        raw_sql(
+            "INSERT INTO workload VALUES ('sha256:ab', 'nginx:1.27', '', 5);
+             INSERT INTO container VALUES ('aa', 'sha256:ab', 5, 'record');
+             INSERT INTO nameless VALUES (7, 5, 'nameless');
+             INSERT INTO filter VALUES ('ff', 5, x'0102');
+             INSERT INTO learned VALUES (1, 'learned');",
+        )
+        .execute(&mut old.connection)
+        .await
+        .unwrap();
+        assert_eq!(migrations::layout(&mut old.connection).await.unwrap(), 1);
+        old.connection.close().await.unwrap();
+    });
+    let mut database = open(dir.path());
+    block_on(async {
+        let layout = migrations::layout(&mut database.connection).await.unwrap();
+        assert_eq!(layout, 2, "add the step to the new layout to this test");
+        let kept = database.containers().await.unwrap();
+        assert_eq!(kept, [("aa".to_owned(), "record".to_owned())]);
+        assert_eq!(database.filter("ff").await.unwrap(), Some(vec![1, 2]));
+        assert_eq!(
+            database.learned().await.unwrap().as_deref(),
+            Some("learned")
+        );
+        assert_eq!(database.images().await.unwrap().len(), 1);
+    });
+    assert_eq!(keep(&mut database, &web(), 1, 1), 1);
+    assert!(block_on(database.damage()).unwrap().is_empty());
+}
+
+#[test]
+fn a_newer_a_foreign_and_a_damaged_database_are_named_and_left_alone() {
+    let refused = |prepare: &dyn Fn(&Path), wanted: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let mut database = open(dir.path());
+        container(&mut database, "aa", "nginx", 1);
+        close(database);
+        prepare(&path);
+        // The library tells that a file is closed a little before it is.
+        while path.with_extension("db-wal").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let before = fs::read(&path).unwrap();
+        let error = block_on(Database::open(dir.path())).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(wanted) && said.contains(FILE), "{said}");
+        assert!(fs::read(&path).unwrap() == before, "it was changed: {said}");
+        error
+    };
+    let pragma = |path: &Path, text: &'static str| {
+        block_on(async {
+            let url = path.display().to_string();
+            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            query(text).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    };
+    let newer = refused(
+        &|path| pragma(path, "PRAGMA user_version = 99"),
+        "layout 99",
+    );
+    assert!(matches!(newer, StoreError::Newer { found: 99, .. }));
+    refused(
+        &|path| pragma(path, "PRAGMA application_id = 5"),
+        "another program",
+    );
+    refused(
+        &|path| fs::write(path, "no database at all, but a text").unwrap(),
+        "damaged",
+    );
+    let cut = |path: &Path| {
+        let bytes = fs::read(path).unwrap();
+        let mut cut = bytes.clone();
+        cut[100..4096].fill(0x55);
+        fs::write(path, cut).unwrap();
+    };
+    refused(&cut, "damaged");
+}
+
+#[test]
+fn a_database_in_use_is_not_opened_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let said = block_on(Database::open(dir.path()))
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("another profilerd uses it"), "{said}");
+    close(first);
+    close(open(dir.path()));
+}

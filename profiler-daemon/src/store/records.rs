@@ -1,0 +1,209 @@
+//! Containers with what was observed of them, records without a name, filters, what was learned.
+
+use sqlx::{query, query_as, query_scalar};
+
+use super::database::{Database, StoreError, signed};
+
+/// Records without a name that are kept; the oldest go first.
+const NAMELESS_LIMIT: u32 = 1000;
+/// Filters that are kept; the oldest go first. A host has a few dozen different ones.
+const FILTER_LIMIT: u32 = 10_000;
+
+/// What is kept of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerRecord {
+    /// Its full id.
+    pub id: String,
+    /// Its image's id and reference, once the engine told.
+    pub image: Option<(String, String)>,
+    /// When it was last changed, milliseconds since the epoch.
+    pub changed_ms: u64,
+    /// All that there is to keep of it.
+    pub record: String,
+}
+
+/// The name under which an image's versions are kept: its id, or its reference where it has none.
+pub(super) fn key_of<'a>(id: &'a str, reference: &'a str) -> &'a str {
+    if id.is_empty() { reference } else { id }
+}
+
+impl Database {
+    /// What is kept of all containers, by id.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn containers(&mut self) -> Result<Vec<(String, String)>, StoreError> {
+        query_as("SELECT id, record FROM container ORDER BY id")
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|error| self.failed("read", error))
+    }
+
+    /// Keeps a container, in place of what was kept of it.
+    ///
+    /// # Errors
+    /// It cannot be written; what was kept before is unchanged.
+    pub async fn keep_container(&mut self, kept: &ContainerRecord) -> Result<(), StoreError> {
+        let changed = signed(kept.changed_ms);
+        self.write(async |connection| {
+            let mut workload = None;
+            if let Some((id, reference)) = &kept.image {
+                let key = key_of(id, reference);
+                query(
+                    "INSERT INTO workload (key, reference, changed_ms) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (key) DO UPDATE SET reference = ?2, changed_ms = max(changed_ms, ?3)",
+                )
+                .bind(key)
+                .bind(reference)
+                .bind(changed)
+                .execute(&mut *connection)
+                .await?;
+                workload = Some(key);
+            }
+            query(
+                "INSERT INTO container (id, workload, changed_ms, record) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET workload = ?2, changed_ms = ?3, record = ?4",
+            )
+            .bind(&kept.id)
+            .bind(workload)
+            .bind(changed)
+            .bind(&kept.record)
+            .execute(connection)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets a container, and its versions.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn forget_container(&mut self, id: &str) -> Result<(), StoreError> {
+        self.write(async |connection| {
+            query("DELETE FROM version WHERE subject = 'container:' || ?1")
+                .bind(id)
+                .execute(&mut *connection)
+                .await?;
+            query("DELETE FROM container WHERE id = ?1")
+                .bind(id)
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The images that containers are known of or versions kept, by key and reference, the newest
+    /// first.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn images(&mut self) -> Result<Vec<(String, String)>, StoreError> {
+        query_as("SELECT key, reference FROM workload ORDER BY changed_ms DESC, key")
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|error| self.failed("read", error))
+    }
+
+    /// Keeps the record of a cgroup that nobody could name.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn keep_nameless(
+        &mut self,
+        cgroup: u64,
+        record: &str,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        self.write(async |connection| {
+            query("INSERT OR REPLACE INTO nameless (cgroup, kept_ms, record) VALUES (?1, ?2, ?3)")
+                .bind(signed(cgroup))
+                .bind(signed(now_ms))
+                .bind(record)
+                .execute(&mut *connection)
+                .await?;
+            query(
+                "DELETE FROM nameless WHERE cgroup IN
+                 (SELECT cgroup FROM nameless ORDER BY kept_ms DESC, cgroup DESC LIMIT -1 OFFSET ?1)",
+            )
+            .bind(NAMELESS_LIMIT)
+            .execute(connection)
+            .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// What was learned of the runtimes; none before anything was.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn learned(&mut self) -> Result<Option<String>, StoreError> {
+        query_scalar("SELECT record FROM learned")
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(|error| self.failed("read", error))
+    }
+
+    /// Keeps what was learned.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn keep_learned(&mut self, record: &str) -> Result<(), StoreError> {
+        self.write(async |connection| {
+            query("INSERT OR REPLACE INTO learned (one, record) VALUES (1, ?1)")
+                .bind(record)
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps a filter's instructions under its hash; they never change.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub async fn keep_filter(
+        &mut self,
+        hash: &str,
+        instructions: &[u8],
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        self.write(async |connection| {
+            let added = query(
+                "INSERT INTO filter (hash, kept_ms, instructions) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (hash) DO NOTHING",
+            )
+            .bind(hash)
+            .bind(signed(now_ms))
+            .bind(instructions)
+            .execute(&mut *connection)
+            .await?;
+            if added.rows_affected() > 0 {
+                query(
+                    "DELETE FROM filter WHERE hash IN
+                     (SELECT hash FROM filter ORDER BY kept_ms DESC, hash LIMIT -1 OFFSET ?1)",
+                )
+                .bind(FILTER_LIMIT)
+                .execute(connection)
+                .await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// A filter's instructions, if they were kept.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn filter(&mut self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        query_scalar("SELECT instructions FROM filter WHERE hash = ?1")
+            .bind(hash)
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(|error| self.failed("read", error))
+    }
+}
