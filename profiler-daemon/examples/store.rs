@@ -1,4 +1,4 @@
-//! How large the store becomes, and how soon it answers: 1,000 images with a container each, of both
+//! How large the store becomes, and how soon it answers, as `cargo xtask bench` prints it: 1,000 images with a container each, of both
 //! 50 versions of up to 300 calls.
 //!
 //! `store PROFILERD PROFILECTL`: fills a database in memory, starts the daemon over it on an empty
@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::cast_precision_loss,
     reason = "a benchmark ends where its ground gives way"
 )]
 
@@ -40,7 +41,11 @@ const WORKLOADS: u64 = 1000;
 const VERSIONS: usize = 50;
 const CALLS: usize = 300;
 const ROUNDS: usize = 21;
-const AT_MS: u64 = 1_750_000_000_000;
+/// A time of which nothing is too old yet.
+fn at_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap().as_millis() as u64 - 86_400_000
+}
 
 /// The calls of a workload in the order in which it shows them: another one for each.
 fn calls(workload: u64) -> Vec<Call> {
@@ -61,7 +66,7 @@ fn calls(workload: u64) -> Vec<Call> {
 
 fn sighting(place: usize) -> Sighting {
     Sighting {
-        at_ms: AT_MS + place as u64 * 1000,
+        at_ms: at_ms() + place as u64 * 1000,
         exe: Some(format!("/usr/lib/program/{}", place % 7)),
         comm: "program".into(),
         pid: 4711,
@@ -82,8 +87,8 @@ fn observation(made: &CallSet, order: &[Call]) -> Observation {
         stop_seen: true,
         program_started: true,
         sessions: 1,
-        first_ms: Some(AT_MS),
-        last_new_ms: Some(AT_MS),
+        first_ms: Some(at_ms()),
+        last_new_ms: Some(at_ms()),
         ..Observation::default()
     }
 }
@@ -132,7 +137,7 @@ async fn fill(database: &mut Database, workload: u64) {
                 reason: Reason::Quiet,
                 digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
                 basis: text.clone(),
-                created_ms: AT_MS + place as u64,
+                created_ms: at_ms() + place as u64,
                 calls: made.len() as u64,
                 changes: changes.clone(),
                 completeness: Completeness::default(),
@@ -152,12 +157,12 @@ async fn fill(database: &mut Database, workload: u64) {
         cgroup: None,
         cgroups: [].into(),
         lost_calls: 0,
-        changed_ms: AT_MS,
+        changed_ms: at_ms(),
     };
     let record = ContainerRecord {
         id,
         image: Some((image.id, image.reference)),
-        changed_ms: AT_MS,
+        changed_ms: at_ms(),
         record: serde_json::to_string(&kept).unwrap(),
     };
     database.keep_container(&record).await.unwrap();

@@ -15,7 +15,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use profiler_daemon::audit::active::Source;
+use profiler_daemon::{
+    audit::active::Source,
+    store::{ContainerRecord, Database},
+};
 use serde_json::Value;
 
 use self::{engine::Engine, recorder::Recorder};
@@ -66,7 +69,7 @@ async fn measure(daemon: &str, ctl: &str, testbed: &Path, folder: &Path) -> Resu
     told("the engine's word that it runs", engines, "100");
     drop(recorder);
 
-    multiply(folder, &last)?;
+    multiply(folder, &last).await?;
     let recorder = Recorder::start(daemon, folder, "none").await?;
     let known = recorder.client.list().await?.len();
     ensure!(known >= KNOWN, "{known} containers are known");
@@ -132,17 +135,26 @@ async fn ended(recorder: &Recorder, id: &str) -> Result<()> {
 }
 
 /// Writes down one container under many names.
-fn multiply(folder: &Path, id: &str) -> Result<()> {
-    let containers = folder.join("state/containers");
-    let mut kept: Value =
-        serde_json::from_slice(&fs::read(containers.join(format!("{id}.json")))?)?;
+async fn multiply(folder: &Path, id: &str) -> Result<()> {
+    let mut database = Database::open(&folder.join("state")).await?;
+    let records = database.containers().await?;
+    let record = records.iter().find(|(known, _)| known == id);
+    let (_, record) = record.context("the container was not kept")?;
+    let mut kept: Value = serde_json::from_str(record)?;
     for number in 0..KNOWN {
         let id = format!("{number:0>64x}");
         let identity = &mut kept["identity"];
         identity["id"] = id.clone().into();
         identity["name"] = format!("known-{number}").into();
-        fs::write(containers.join(format!("{id}.json")), kept.to_string())?;
+        let record = ContainerRecord {
+            id,
+            image: None,
+            changed_ms: kept["changed_ms"].as_u64().unwrap_or(0),
+            record: kept.to_string(),
+        };
+        database.keep_container(&record).await?;
     }
+    database.close().await?;
     Ok(())
 }
 

@@ -300,7 +300,7 @@ pub(super) async fn whole<T>(
 fn code(error: &sqlx::Error) -> u32 {
     error
         .as_database_error()
-        .and_then(|error| error.code())
+        .and_then(sqlx::error::DatabaseError::code)
         .and_then(|code| code.parse::<u32>().ok())
         .map_or(0, |code| code & 0xff)
 }

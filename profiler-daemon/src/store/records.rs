@@ -2,7 +2,10 @@
 
 use sqlx::{query, query_as, query_scalar};
 
-use super::database::{Database, StoreError, signed};
+use super::{
+    database::{Database, StoreError, signed},
+    retention::drop_profiles,
+};
 
 /// Records without a name that are kept; the oldest go first.
 const NAMELESS_LIMIT: u32 = 1000;
@@ -81,10 +84,13 @@ impl Database {
     /// It cannot be written.
     pub async fn forget_container(&mut self, id: &str) -> Result<(), StoreError> {
         self.write(async |connection| {
-            query("DELETE FROM version WHERE subject = 'container:' || ?1")
-                .bind(id)
-                .execute(&mut *connection)
-                .await?;
+            let digests: Vec<Vec<u8>> = query_scalar(
+                "DELETE FROM version WHERE subject = 'container:' || ?1 RETURNING digest",
+            )
+            .bind(id)
+            .fetch_all(&mut *connection)
+            .await?;
+            drop_profiles(connection, &digests).await?;
             query("DELETE FROM container WHERE id = ?1")
                 .bind(id)
                 .execute(connection)

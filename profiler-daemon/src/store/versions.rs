@@ -36,8 +36,21 @@ fn read_subject(text: &str) -> Option<Subject> {
 struct Kept {
     exes: Vec<String>,
     containers: Vec<String>,
-    rows: Vec<(Changed, Abi, u32, Option<u64>, Option<usize>, Option<usize>)>,
+    rows: Vec<KeptChange>,
 }
+
+/// Place in [`KINDS`], place of the ABI, number, time, places of the executable and the container.
+type KeptChange = (usize, u32, u32, Option<u64>, Option<usize>, Option<usize>);
+
+/// Kinds of changes by the number that is kept; one that is new comes last.
+const KINDS: [Changed; 6] = [
+    Changed::Added,
+    Changed::Removed,
+    Changed::Refused,
+    Changed::Probed,
+    Changed::Runtime,
+    Changed::Values,
+];
 
 impl Kept {
     fn of(changes: &[Change]) -> Self {
@@ -45,7 +58,8 @@ impl Kept {
         let mut exes = HashMap::new();
         let mut containers = HashMap::new();
         for one in changes {
-            let Some(abi) = Abi::named(&one.abi) else {
+            let kind = KINDS.iter().position(|kind| *kind == one.change);
+            let Some((kind, abi)) = kind.zip(Abi::named(&one.abi)) else {
                 continue;
             };
             let exe = place(&mut kept.exes, &mut exes, one.exe.as_deref());
@@ -55,7 +69,7 @@ impl Kept {
                 one.container.as_deref(),
             );
             kept.rows
-                .push((one.change, abi, one.nr, one.at_ms, exe, container));
+                .push((kind, abi.index(), one.nr, one.at_ms, exe, container));
         }
         kept
     }
@@ -66,14 +80,17 @@ impl Kept {
         };
         self.rows
             .into_iter()
-            .map(|(change, abi, nr, at_ms, exe, container)| Change {
-                change,
-                abi: abi.name().into(),
-                nr,
-                name: table::display_name(Call::new(abi, nr)),
-                at_ms,
-                exe: text(&self.exes, exe),
-                container: text(&self.containers, container),
+            .filter_map(|(kind, abi, nr, at_ms, exe, container)| {
+                let abi = Abi::from_index(abi)?;
+                Some(Change {
+                    change: *KINDS.get(kind)?,
+                    abi: abi.name().into(),
+                    nr,
+                    name: table::display_name(Call::new(abi, nr)),
+                    at_ms,
+                    exe: text(&self.exes, exe),
+                    container: text(&self.containers, container),
+                })
             })
             .collect()
     }
@@ -126,7 +143,7 @@ impl Database {
     /// They cannot be read.
     pub async fn heads(&mut self) -> Result<Vec<(Subject, Head)>, StoreError> {
         let rows: Vec<(String, i64, String)> = query_as(
-            "SELECT subject, number, digest FROM version AS one
+            "SELECT subject, number, lower(hex(digest)) FROM version AS one
              WHERE number = (SELECT max(number) FROM version WHERE subject = one.subject)",
         )
         .fetch_all(&mut self.connection)
@@ -152,7 +169,7 @@ impl Database {
         let completeness = self.text("a verdict", &new.completeness)?;
         self.write(async |connection| {
             let newest: Option<(i64, String)> = query_as(
-                "SELECT number, digest FROM version WHERE subject = ?1
+                "SELECT number, lower(hex(digest)) FROM version WHERE subject = ?1
                  ORDER BY number DESC LIMIT 1",
             )
             .bind(&subject)
@@ -181,7 +198,7 @@ impl Database {
             let parent = newest.map(|(number, _)| number);
             let number = parent.unwrap_or(0) + 1;
             query(
-                "INSERT INTO profile (digest, basis) VALUES (?1, ?2)
+                "INSERT INTO profile (digest, basis) VALUES (unhex(?1), ?2)
                  ON CONFLICT (digest) DO NOTHING",
             )
             .bind(&new.digest)
@@ -190,7 +207,7 @@ impl Database {
             .await?;
             query(
                 "INSERT INTO version (subject, number, parent, author, reason, digest, created_ms,
-                 calls, changes, completeness) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 calls, changes, completeness) VALUES (?1, ?2, ?3, ?4, ?5, unhex(?6), ?7, ?8, ?9, ?10)",
             )
             .bind(&subject)
             .bind(number)
@@ -218,7 +235,7 @@ impl Database {
     /// They cannot be read.
     pub async fn versions(&mut self, subject: &Subject) -> Result<Vec<Version>, StoreError> {
         let rows: Vec<Row> = query_as(
-            "SELECT number, parent, author, reason, digest, created_ms, promoted_ms, calls, changes
+            "SELECT number, parent, author, reason, lower(hex(digest)) AS digest, created_ms, promoted_ms, calls, changes
              FROM version WHERE subject = ?1 ORDER BY number DESC",
         )
         .bind(written(subject))
@@ -240,7 +257,7 @@ impl Database {
         number: u64,
     ) -> Result<Option<Version>, StoreError> {
         let row: Option<Row> = query_as(
-            "SELECT number, parent, author, reason, digest, created_ms, promoted_ms, calls, changes
+            "SELECT number, parent, author, reason, lower(hex(digest)) AS digest, created_ms, promoted_ms, calls, changes
              FROM version WHERE subject = ?1 AND number = ?2",
         )
         .bind(written(subject))

@@ -131,7 +131,7 @@ pub(crate) fn answer(command: VersionCommand, now_ms: u64) {
                 id,
                 name: name.to_owned(),
                 current: Some(format!("{:064x}", if kind == "image" { 4 } else { 3 })),
-                promoted: (name != "job").then_some(1),
+                promoted: (name != "job").then_some(2),
                 discovery: (name != "job").then(|| Discovery {
                     first_ms: now_ms - 300 * 60_000,
                     last_new_ms: now_ms - 80 * 60_000,

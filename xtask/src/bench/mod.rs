@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what the recording costs a system call, what the daemon costs the host, what a
-//! filter costs a call beside libseccomp's, what `profilectl run` costs, and how soon an audit answers.
+//! filter costs a call beside libseccomp's, what `profilectl run` costs, how large the store becomes and how
+//! soon it answers, and how soon an audit does.
 //!
 //! Figures are printed, never judged by the exit status: they are ratios of one run on one machine.
 
@@ -23,6 +24,8 @@ pub(crate) enum Part {
     Language,
     /// What `profilectl run` adds to the start of a command, and to its calls.
     Run,
+    /// How large the store becomes, and how soon list, export and diff answer from it.
+    Store,
     /// How soon a container's active profile is known, and how long an audit takes; needs a testbed.
     Audit,
 }
@@ -87,6 +90,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!();
         run::run(&examples.join("sandbox"), &profilectl)?;
     }
+    if wanted(Part::Store) {
+        let release = workspace::target()?.join("release");
+        println!();
+        program::run(
+            Command::new(examples.join("store"))
+                .arg(release.join("profilerd"))
+                .arg(release.join("profilectl")),
+        )?;
+    }
     match testbed {
         Some(testbed) if wanted(Part::Audit) => {
             let release = workspace::target()?.join("release");
@@ -126,6 +138,10 @@ fn build(wanted: impl Fn(Part) -> bool) -> Result<()> {
     }
     if wanted(Part::Run) {
         command.args(["--bin", "profilectl", "--example", "sandbox"]);
+    }
+    if wanted(Part::Store) {
+        command.args(["--bin", "profilerd", "--bin", "profilectl"]);
+        command.args(["--example", "store"]);
     }
     if wanted(Part::Audit) {
         command.args(["--bins", "--example", "audit"]);

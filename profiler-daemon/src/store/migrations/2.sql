@@ -1,7 +1,8 @@
 -- Versions. Equal profiles are stored once, by their digest.
 
 CREATE TABLE profile (
-    digest TEXT PRIMARY KEY,
+    -- SHA-256 of the basis.
+    digest BLOB PRIMARY KEY,
     -- JSON: what the profile rests on.
     basis TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -13,7 +14,7 @@ CREATE TABLE version (
     parent INTEGER,
     author TEXT NOT NULL,
     reason TEXT NOT NULL,
-    digest TEXT NOT NULL REFERENCES profile (digest),
+    digest BLOB NOT NULL REFERENCES profile (digest),
     created_ms INTEGER NOT NULL,
     promoted_ms INTEGER,
     calls INTEGER NOT NULL,
@@ -25,4 +26,4 @@ CREATE TABLE version (
 ) WITHOUT ROWID;
 CREATE INDEX version_digest ON version (digest);
 -- Holds all that is asked of many versions at once, so that their texts need not be read.
-CREATE INDEX version_newest ON version (subject, number, digest, created_ms, promoted_ms);
+CREATE INDEX version_newest ON version (subject, number, created_ms, promoted_ms);
