@@ -260,10 +260,10 @@ fn main() {
     };
     let image = Subject::Image(image_of(500).reference);
     timed("request: status", &mut || {
-        drop(runtime.block_on(client.status()).unwrap())
+        drop(runtime.block_on(client.status()).unwrap());
     });
     timed("request: list", &mut || {
-        drop(runtime.block_on(client.list()).unwrap())
+        drop(runtime.block_on(client.list()).unwrap());
     });
     timed("request: history", &mut || {
         drop(runtime.block_on(client.history(&image)).unwrap());
@@ -286,10 +286,10 @@ fn main() {
     };
     timed("profilectl list", &mut || run(&["list"]));
     timed("profilectl history C", &mut || {
-        run(&["history", "service-500"])
+        run(&["history", "service-500"]);
     });
     timed("profilectl export C@25", &mut || {
-        run(&["export", "service-500@25"])
+        run(&["export", "service-500@25"]);
     });
     timed("profilectl diff C@3 C@50", &mut || {
         run(&["diff", "service-500@3", "service-500@50"]);

@@ -159,6 +159,29 @@ fn errors_are_json_with_the_right_status() {
         ("GET", "/", 404, "not_found"),
         ("POST", "/v1/status", 405, "method_not_allowed"),
         ("DELETE", "/v1/containers/web", 405, "method_not_allowed"),
+        ("GET", "/v1/containers/nope/versions", 404, "not_found"),
+        ("GET", "/v1/images/nope/versions", 404, "not_found"),
+        ("GET", "/v1/containers/web/versions/7", 404, "not_found"),
+        ("GET", "/v1/containers/web/versions/x", 400, "bad_request"),
+        ("GET", "/v1/containers/web/versions/-1", 400, "bad_request"),
+        (
+            "GET",
+            "/v1/containers/web/versions/2?surplus=1",
+            400,
+            "bad_request",
+        ),
+        (
+            "PUT",
+            "/v1/containers/web/versions/7/promotion",
+            404,
+            "not_found",
+        ),
+        (
+            "GET",
+            "/v1/containers/web/versions/2/promotion",
+            405,
+            "method_not_allowed",
+        ),
     ] {
         let (got, body) = raw(&fake.socket, &request(method, path));
         assert_eq!(got, status, "{method} {path}: {body}");

@@ -35,6 +35,8 @@ pub(super) struct Versions {
     /// How long nothing new must come before a version is made.
     quiet: Duration,
     heads: HashMap<Subject, Head>,
+    /// All heads were read.
+    known: bool,
     waiting: BTreeMap<Subject, Waiting>,
     /// Why the last one could not be kept.
     failure: Option<String>,
@@ -68,6 +70,7 @@ impl Versions {
         Self {
             quiet,
             heads: HashMap::new(),
+            known: false,
             waiting: BTreeMap::new(),
             failure: None,
         }
@@ -138,15 +141,24 @@ pub(super) fn key_of(image: &Image) -> &str {
 }
 
 impl Collector {
-    /// Reads which versions there are; they will be compared with what the kernel's maps hold.
-    pub(super) fn take_up_versions(&mut self) {
-        match self.keep.heads() {
-            Ok(heads) => self.versions.heads.extend(heads),
-            Err(error) => {
-                self.version_kept(Err(error));
-                return;
-            }
+    /// Reads which versions there are. Without that knowledge none is made.
+    fn know_heads(&mut self) -> bool {
+        if self.versions.known {
+            return true;
         }
+        match self.keep.heads() {
+            Ok(heads) => {
+                self.versions.heads.extend(heads);
+                self.versions.known = true;
+                true
+            }
+            Err(error) => self.version_kept(Err(error)),
+        }
+    }
+
+    /// Has everything compared with what the kernel's maps hold.
+    pub(super) fn take_up_versions(&mut self) {
+        self.know_heads();
         // Images too: one may be behind where its containers are not, if the daemon was killed in
         // between. They wait, for the news of who made the calls is still in the ring.
         let ids: Vec<String> = self.containers.keys().cloned().collect();
@@ -321,6 +333,9 @@ impl Collector {
     /// Makes a version if what is known now is not what the newest has. False if it could not be
     /// kept: it is tried again.
     fn make_version(&mut self, subject: &Subject, reason: Reason) -> bool {
+        if !self.know_heads() {
+            return false;
+        }
         let (current, before) = match self.next(subject) {
             Ok(Some(next)) => next,
             Ok(None) => {
