@@ -171,7 +171,7 @@ async fn take(
         Step::WatchTrial => watched(port, &progress.trial.clone(), progress, interrupt).await,
         Step::RemoveTrial => Ok(port.remove(&progress.trial).await?),
         Step::Make => {
-            progress.new = make(port, &names.new(), order.blueprint).await?;
+            progress.new = make(port, &names.coming(), order.blueprint).await?;
             Ok(())
         }
         Step::Compare => compare(port, order, &progress.new).await,

@@ -30,7 +30,7 @@ impl Names {
 
     /// The container to come, before it has the name.
     #[must_use]
-    pub fn new(&self) -> String {
+    pub fn coming(&self) -> String {
         self.with("new")
     }
 

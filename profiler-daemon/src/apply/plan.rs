@@ -121,7 +121,10 @@ impl Plan {
             Step::StartTrial => format!("start {} beside {name}, under the profile", names.trial()),
             Step::WatchTrial => format!("watch {} {watched}", names.trial()),
             Step::RemoveTrial => format!("remove {}", names.trial()),
-            Step::Make => format!("make {}, the same as {name} with the profile", names.new()),
+            Step::Make => format!(
+                "make {}, the same as {name} with the profile",
+                names.coming()
+            ),
             Step::Compare => format!("compare it with {name}; nothing else may differ"),
             Step::StopOld => format!(
                 "stop the old {name} (the engine gives it {} s)",

@@ -154,7 +154,7 @@ pub async fn look(port: &impl Port, names: &Names) -> Result<Found, PortError> {
     Ok(Found {
         bearer: bearer.as_ref().map(one),
         old: old.as_ref().map(one),
-        new: port.inspect(&names.new()).await?.as_ref().map(one),
+        new: port.inspect(&names.coming()).await?.as_ref().map(one),
         spent: port.inspect(&names.spent()).await?.as_ref().map(one),
         trial: port.inspect(&names.trial()).await?.as_ref().map(one),
         bearer_is_copy,
@@ -175,7 +175,7 @@ fn one(container: &Value) -> One {
 fn name(role: Role, names: &Names) -> String {
     match role {
         Role::Bearer => names.bearer.clone(),
-        Role::New => names.new(),
+        Role::New => names.coming(),
         Role::Old => names.old(),
         Role::Spent => names.spent(),
         Role::Trial => names.trial(),
@@ -246,7 +246,7 @@ fn why(stuck: Stuck, found: &Found, names: &Names) -> String {
         }
         Stuck::Removed => {
             let left = if found.new.is_some() {
-                names.new()
+                names.coming()
             } else {
                 names.spent()
             };

@@ -37,7 +37,7 @@ pub fn asked_profile(container: &Value) -> Option<&str> {
     options
         .filter(|option| is_seccomp(option))
         .map(|option| &option["seccomp=".len()..])
-        .last()
+        .next_back()
 }
 
 fn config(container: &Value) -> Value {

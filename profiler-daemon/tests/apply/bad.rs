@@ -41,7 +41,7 @@ fn a_profile_that_breaks_the_health_check_brings_the_old_container_back() {
     assert_eq!(essence(&before), essence(&after));
     assert_eq!(answer(ground.port).as_deref(), Some(WORDS));
     assert_eq!(after["State"]["Health"]["Status"], "healthy");
-    assert_eq!(ground.names(&web), [web.clone()]);
+    assert_eq!(ground.names(&web), std::slice::from_ref(&web));
 
     // In words, too.
     let ended = ground.apply(&[&web, "--profile", &profile, "--watch", "2"]);
