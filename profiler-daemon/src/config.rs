@@ -104,7 +104,17 @@ pub struct ConfigFile {
     args: Option<bool>,
     hooks: Option<HookChoice>,
     #[serde(default)]
+    phases: ConfiguredPhases,
+    #[serde(default)]
     shadow: Vec<ConfiguredShadow>,
+}
+
+/// How the phases of a container are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfiguredPhases {
+    /// Seconds without a new call after which a container without a health check has started up.
+    settle: Option<u32>,
 }
 
 /// A candidate that is attached to all containers of an image.
@@ -140,6 +150,8 @@ pub struct Config {
     pub args: bool,
     /// Hooks.
     pub hooks: HookChoice,
+    /// Seconds without a new call after which a container without a health check has started up.
+    pub settle_s: u32,
     /// Candidates that are attached from the beginning; no two to one image.
     pub shadows: Vec<ConfiguredShadow>,
     /// A recording to serve in place of the kernel's.
@@ -239,6 +251,7 @@ impl Config {
             count: flags.count || file.count.unwrap_or(false),
             args: flags.args || file.args.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
+            settle_s: within("[phases] settle", file.phases.settle.unwrap_or(10), 1, 86_400)?,
             shadows: each_image_once(file.shadow)?,
             replay: flags.replay,
             cgroup_root: flags.cgroup_root,

@@ -6,11 +6,11 @@
 //! | `GET /v1/containers` | `[Summary]` |
 //! | `GET /v1/containers/{C}` | [`Detail`] |
 //! | `GET /v1/containers/{C}/calls/{SYSCALL}` | `[Explanation]` |
-//! | `GET /v1/containers/{C}/profile?include_refused=bool&args=bool` | [`Export`] |
+//! | `GET /v1/containers/{C}/profile?include_refused=bool&args=bool&origin=WORDS&phase=WORDS` | [`Export`] |
 //! | `GET /v1/containers/{C}/filters` | `[InstalledFilter]`, the oldest first |
 //! | `GET /v1/containers/{C}/active?ptrace=bool` | [`Active`](crate::audit::active::Active) |
 //! | `GET` and `POST /v1/containers/{C}/audit?ptrace=bool` | [`Report`](crate::audit::report::Report) |
-//! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool` | [`Export`], of all its containers (REF percent-encoded) |
+//! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool&origin=WORDS&phase=WORDS` | [`Export`], of all its containers (REF percent-encoded) |
 //! | `GET /v1/watch` | [`Event`]s, one JSON object a line, until the client goes |
 //! | `GET /v1/shadows`, `GET /v1/shadows/{NAME}` | `[ShadowState]`, [`shadows::ShadowState`] |
 //! | `PUT /v1/shadows/{NAME}`, `DELETE` | [`shadows::Attach`] → [`shadows::ShadowState`] |
@@ -20,15 +20,20 @@
 
 pub mod shadows;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use crate::profile::reason::Reason;
 use crate::profile::{
     arguments::Values,
+    call::CallSet,
     completeness::Completeness,
     compose::Composed,
     identity::Identity,
     observation::{Refusal, RefusedWith, Sighting, Tally},
+    origin::Origin,
+    table,
 };
 
 /// An error, as it travels.
@@ -140,6 +145,9 @@ pub struct Explanation {
     /// Values of its arguments, where they were recorded without a gap.
     #[serde(default)]
     pub arguments: Option<Values>,
+    /// Where it comes from; empty if it was not observed.
+    #[serde(default)]
+    pub origins: Vec<Origin>,
 }
 
 /// `GET /v1/containers/{C}`
@@ -190,6 +198,13 @@ pub struct Export {
     /// Of the allowed names, those with some values of their arguments only.
     #[serde(default)]
     pub narrowed: u64,
+    /// Names of observed calls that are not in it, because of `origin` or `phase`.
+    #[serde(default)]
+    pub left_out_by_origin: Vec<String>,
+    /// Observed calls that are in it though it is not known where they come from, where `origin` or
+    /// `phase` was asked for.
+    #[serde(default)]
+    pub unknown_origin: u64,
     /// Names of the containers that went into it.
     pub containers: Vec<String>,
 }
@@ -212,9 +227,17 @@ impl Export {
             baseline: counts.baseline,
             refused_left_out: counts.refused_left_out,
             narrowed: counts.narrowed,
+            left_out_by_origin: names(&composed.elsewhere),
+            unknown_origin: composed.unknown_origin.len() as u64,
             containers,
         }
     }
+}
+
+/// What calls are called, sorted.
+fn names(calls: &CallSet) -> Vec<String> {
+    let names: BTreeSet<String> = calls.iter().copied().map(table::display_name).collect();
+    names.into_iter().collect()
 }
 
 /// `GET /v1/watch`

@@ -277,6 +277,11 @@ fn explanation(call: Call, observation: &Observation, composed: &Composed) -> Ex
             .collect(),
         tally: observation.tallies.get(&call).copied(),
         arguments: observation.arguments.of(call).cloned(),
+        origins: if observation.observed.contains(&call) {
+            observation.origins.of(call)
+        } else {
+            Vec::new()
+        },
     }
 }
 

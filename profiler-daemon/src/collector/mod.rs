@@ -14,6 +14,7 @@ mod filters;
 mod kernel_news;
 mod logged;
 pub mod observed;
+mod phases;
 pub mod ports;
 mod recent_pids;
 mod reconcile;
@@ -88,6 +89,9 @@ pub struct Parts {
     pub keep: Box<dyn Keep>,
     /// Docker is not asked at all.
     pub engine_off: bool,
+    /// How long a container without a health check must make no new call until it counts as started
+    /// up, milliseconds.
+    pub settle_ms: u64,
     /// Candidates that are attached from the beginning.
     pub shadows: Vec<NewShadow>,
     /// What else the daemon cannot do here, a sentence each.
@@ -123,6 +127,9 @@ pub struct Collector {
     /// When every record was last looked over, and how much news had been lost by then.
     looked_over: Option<(u64, u64)>,
     started_ms: u64,
+    settle_ms: u64,
+    /// Containers that have not started up yet.
+    starting: BTreeSet<String>,
     shadows: Shadows,
     recent: RecentPids,
     log: KernelLog,
@@ -139,12 +146,15 @@ impl Collector {
             processes,
             mut keep,
             engine_off,
+            settle_ms,
             shadows,
             shortcomings,
         } = parts;
         let mut collector = Self {
             learned: keep.learned(),
             started_ms: places.now_ms(),
+            settle_ms,
+            starting: BTreeSet::new(),
             source,
             places,
             processes,
@@ -205,7 +215,8 @@ impl Collector {
                     None => break,
                 },
                 _ = ticks.tick() => self.reconcile(),
-                _ = beats.tick(), if self.shadows.any() || self.log.waits => {
+                _ = beats.tick(), if self.shadows.any() || self.log.waits || !self.starting.is_empty() => {
+                    self.move_phases();
                     self.tend_shadows();
                     self.tell_logged();
                 }

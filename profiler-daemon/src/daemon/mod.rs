@@ -173,6 +173,7 @@ impl Running {
             processes: Arc::new(processes),
             keep: Box::new(Files::new(state)),
             engine_off: endpoint.is_none(),
+            settle_ms: u64::from(config.settle_s) * 1000,
             shadows,
             shortcomings,
         });

@@ -67,6 +67,9 @@ pub struct Identity {
     pub created_ms: Option<u64>,
     /// The engine asked for no seccomp filter (privileged, or `seccomp=unconfined`).
     pub unconfined: Option<bool>,
+    /// It has a health check, if the engine told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<bool>,
     /// What decides its filter, on its way from the engine to who keeps it; not told with the rest,
     /// for a profile's text may be long.
     #[serde(skip)]
@@ -89,6 +92,7 @@ impl Identity {
             running: true,
             created_ms: None,
             unconfined: None,
+            health_check: None,
             asked: None,
         }
     }

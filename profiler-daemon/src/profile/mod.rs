@@ -14,6 +14,7 @@ pub mod identity;
 pub mod kernel_calls;
 pub mod libc_probes;
 pub mod observation;
+pub mod origin;
 pub mod reason;
 pub mod table;
 pub mod verdict;
