@@ -251,7 +251,12 @@ impl Config {
             count: flags.count || file.count.unwrap_or(false),
             args: flags.args || file.args.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
-            settle_s: within("[phases] settle", file.phases.settle.unwrap_or(10), 1, 86_400)?,
+            settle_s: within(
+                "[phases] settle",
+                file.phases.settle.unwrap_or(10),
+                1,
+                86_400,
+            )?,
             shadows: each_image_once(file.shadow)?,
             replay: flags.replay,
             cgroup_root: flags.cgroup_root,

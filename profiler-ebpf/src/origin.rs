@@ -2,9 +2,7 @@
 
 use profiler_common::{
     abi::{ABIS, WORDS},
-    origin::{
-        EXEC, EXPECTS_EXEC, EXPECTS_HEALTH, HEALTH, ORIGINS, RUN, SHUTDOWN, START,
-    },
+    origin::{EXEC, EXPECTS_EXEC, EXPECTS_HEALTH, HEALTH, ORIGINS, RUN, SHUTDOWN, START},
     record::{BORN, CgroupRecord, RAN_BEFORE, STARTED},
 };
 

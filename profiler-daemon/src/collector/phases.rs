@@ -114,8 +114,8 @@ impl Collector {
         let phases = &mut container.phases;
         let waits_for_health =
             container.identity.health_check == Some(true) && !phases.taken_up && !moved_on;
-        let quiet = started
-            && last_new_ms.is_some_and(|at_ms: u64| now.saturating_sub(at_ms) >= settle_ms);
+        let quiet =
+            started && last_new_ms.is_some_and(|at_ms: u64| now.saturating_sub(at_ms) >= settle_ms);
         let done = cgroups.is_empty()
             || moved_on
             || (waits_for_health && phases.healthy)

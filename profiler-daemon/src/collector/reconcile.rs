@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    Collector, ENDED_LIMIT, Owner, container::Container, phases::Phases, ports::Place,
-};
+use super::{Collector, ENDED_LIMIT, Owner, container::Container, phases::Phases, ports::Place};
 
 /// How often every record is looked over though no news was lost.
 const LOOK_OVER_MS: u64 = 60_000;

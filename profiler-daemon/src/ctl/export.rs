@@ -110,7 +110,11 @@ fn caution(args: &ExportArgs, export: &Export) -> Option<String> {
         text.push_str(&format!(
             "; {} whose origin is not known {} kept",
             counted(export.unknown_origin, "call", "calls"),
-            if export.unknown_origin == 1 { "is" } else { "are" },
+            if export.unknown_origin == 1 {
+                "is"
+            } else {
+                "are"
+            },
         ));
     }
     Some(text)

@@ -216,7 +216,7 @@ fn origins(detail: &Detail, terminal: Terminal) -> String {
         if names.is_empty() || origin == Origin::Unknown {
             continue;
         }
-        let heading = format!("Only by {} ({})", wording::origin(origin), names.len());
+        let heading = format!("Only during {} ({})", wording::origin(origin), names.len());
         let _ = writeln!(
             text,
             "\n{}\n  {}",

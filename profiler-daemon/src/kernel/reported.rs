@@ -119,11 +119,7 @@ pub(super) fn set_phase(records: impl AsFd, slot: u32, phase: Phase) -> io::Resu
 ///
 /// # Errors
 /// The map cannot be mapped.
-pub(super) fn expect(
-    records: impl AsFd,
-    slot: u32,
-    kind: Option<SessionKind>,
-) -> io::Result<()> {
+pub(super) fn expect(records: impl AsFd, slot: u32, kind: Option<SessionKind>) -> io::Result<()> {
     let number = match kind {
         None => origin::EXPECTS_EITHER,
         Some(SessionKind::Exec) => origin::EXPECTS_EXEC,

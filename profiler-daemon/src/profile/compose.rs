@@ -221,10 +221,10 @@ impl Seen {
     fn of(inputs: &Inputs<'_>) -> Self {
         let observation = inputs.observation;
         let selection = inputs.options.selection;
-        let (observed, elsewhere): (CallSet, CallSet) =
-            (&observation.observed | &observation.in_flight)
-                .into_iter()
-                .partition(|call| selection.keeps(&observation.origins.of(*call)));
+        let (observed, elsewhere): (CallSet, CallSet) = (&observation.observed
+            | &observation.in_flight)
+            .into_iter()
+            .partition(|call| selection.keeps(&observation.origins.of(*call)));
         let unknown_origin = if selection.is_everything() {
             CallSet::new()
         } else {

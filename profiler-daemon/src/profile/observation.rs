@@ -166,8 +166,7 @@ impl Observation {
         } = other;
         self.arguments =
             std::mem::take(&mut self.arguments).united(&self.observed, arguments, &observed);
-        self.origins =
-            std::mem::take(&mut self.origins).united(&self.observed, origins, &observed);
+        self.origins = std::mem::take(&mut self.origins).united(&self.observed, origins, &observed);
         self.observed.extend(observed);
         self.answered.extend(answered);
         self.unsupported.extend(unsupported);
