@@ -236,15 +236,19 @@ fn classic_hooks_tell_them_apart_too() {
     with_tracefs(|| told_apart("classic"));
 }
 
+#[expect(unsafe_code, reason = "rustix asks for a promise")]
+fn own_mounts() {
+    // SAFETY: this thread's mounts become its own; descriptors stay shared with the others.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.unwrap();
+}
+
 /// Runs a test on a thread that has tracefs, which classic hooks need, where nobody else sees it.
 fn with_tracefs(test: impl FnOnce() + Send) {
     if unprivileged() {
         return;
     }
     let mounted = || {
-        // SAFETY: only this thread's mounts become its own; descriptors stay shared.
-        #[expect(unsafe_code, reason = "rustix asks for this promise")]
-        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.unwrap();
+        own_mounts();
         let nobody_else = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change("/", nobody_else).unwrap();
         let at = "/sys/kernel/tracing";
@@ -296,6 +300,37 @@ fn counted_once(hooks: &str) {
         let page = daemon.ctl_ok(&["show", name]);
         assert!(page.contains("Only during exec sessions"), "{what}: {page}");
     }
+}
+
+/// With a health check it is the engine's word that ends the start, however long nothing new is called.
+#[test]
+fn a_container_is_started_up_when_it_is_healthy() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let settings = tempfile::tempdir().unwrap();
+    let daemon = daemon(&testbed, "auto", settings.path());
+    let way = way();
+    let words = [
+        "-v",
+        &mount(&way),
+        "--health-cmd",
+        "test -e /way/healthy",
+        "--health-interval",
+        "1s",
+        "pb-busybox",
+        "/way/probe",
+        "serve",
+    ];
+    let container = Container::run(&testbed, &words);
+    let name = container.name.as_str();
+    has(&daemon, name, "times", "start");
+    // Three times as long as it would take to settle.
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(origins(&daemon, name, "times"), ["start"]);
+    fs::write(way.path().join("healthy"), "").unwrap();
+    has(&daemon, name, "times", "run");
+    assert_eq!(container.inspect("{{.State.Health.Status}}"), "healthy");
 }
 
 /// Phases and origins lie in the kernel: a daemon that is killed forgets none of them.
