@@ -11,8 +11,9 @@ pub mod argument;
 pub mod filter;
 pub mod loss;
 pub mod news;
+pub mod origin;
 pub mod record;
 pub mod refusal;
 
 /// Version of every layout in this crate; part of the pin path.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

@@ -53,7 +53,7 @@ pub struct CallNews {
     pub tgid: u32,
     /// The thread.
     pub tid: u32,
-    /// Which entry from outside the caller descends from: 1 is the first, 0 unknown.
+    /// Which entry from outside the caller descends from: 1 is the container's own start, 0 unknown.
     pub session: u32,
     /// How often it was refused by then. Of [`ARGUMENTS`] 1 where no more values are kept. Else 0.
     pub count: u32,

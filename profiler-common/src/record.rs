@@ -1,6 +1,9 @@
 //! What is recorded of one cgroup: the truth, only ever OR-ed (but for what was reported).
 
-use crate::abi::{ABIS, WORDS};
+use crate::{
+    abi::{ABIS, WORDS},
+    origin::ORIGINS,
+};
 
 /// A set of calls of all ABIs: word `abi * WORDS + nr / 64`, bit `nr % 64`.
 pub type CallBits = [u64; ABIS * WORDS];
@@ -18,6 +21,8 @@ pub const GONE: u32 = 2;
 pub const FILTERS_OVERFLOW: u32 = 4;
 /// A program has been executed in it by whoever came in from outside.
 pub const STARTED: u32 = 8;
+/// Somebody ran in it before the recording began.
+pub const RAN_BEFORE: u32 = 16;
 
 /// One element of the map `RECORDS`. Times are nanoseconds since boot, 0 for never.
 #[repr(C)]
@@ -44,16 +49,19 @@ pub struct CgroupRecord {
     pub ancestors: [u64; LEVELS],
     /// Its depth: 0 is the root.
     pub level: u32,
-    /// [`BORN`], [`GONE`], [`FILTERS_OVERFLOW`], [`STARTED`].
+    /// [`BORN`], [`GONE`], [`FILTERS_OVERFLOW`], [`STARTED`], [`RAN_BEFORE`].
     pub flags: u32,
-    /// How often a task came in from outside.
+    /// How often whoever came in from outside executed a program there: once for the start, and once
+    /// for each exec session and health check.
     pub entries: u32,
     /// How many filter installs by tasks of the runtime were seen.
     pub installs: u32,
     /// Bit `n`: the runtime installed the n-th of `filters`.
     pub runtime_filters: u32,
-    /// Explicit padding, 0.
-    pub pad: u32,
+    /// [`crate::origin::START`], [`crate::origin::RUN`], [`crate::origin::SHUTDOWN`]: which set a call
+    /// of the container's own start goes to. Moved on by the daemon; by the kernel when a signal tells
+    /// the container to stop.
+    pub phase: u32,
     /// Entered by the container's own programs.
     pub observed: CallBits,
     /// Observed, and the news of it is in the ring. The daemon takes a bit away, atomically, to be
@@ -71,10 +79,16 @@ pub struct CgroupRecord {
     pub refused: CallBits,
     /// Turned away from the runtime under its own filter.
     pub runtime_refused: CallBits,
+    /// The calls in `observed` by where they come from: [`crate::origin`]. One may be in several.
+    pub origins: [CallBits; ORIGINS],
+    /// [`crate::origin::EXPECTS_EITHER`] and its siblings. Written by the daemon.
+    pub expects: u32,
+    /// Explicit padding, 0.
+    pub pad: u32,
 }
 
 const _: () = {
     assert!(size_of::<CallBits>() == 240);
-    assert!(size_of::<CgroupRecord>() == 7 * 8 + 32 + 128 + 24 + 8 * 240);
+    assert!(size_of::<CgroupRecord>() == 7 * 8 + 32 + 128 + 24 + (8 + ORIGINS) * 240 + 8);
     assert!(align_of::<CgroupRecord>() == 8);
 };

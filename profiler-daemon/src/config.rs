@@ -111,6 +111,8 @@ pub struct ConfigFile {
     hooks: Option<HookChoice>,
     webhook: Option<String>,
     #[serde(default)]
+    phases: ConfiguredPhases,
+    #[serde(default)]
     shadow: Vec<ConfiguredShadow>,
     #[serde(default)]
     versions: ConfiguredVersions,
@@ -128,6 +130,14 @@ struct ConfiguredVersions {
     days: Option<u32>,
     /// Images without a container of which versions are kept.
     images: Option<u32>,
+}
+
+/// How the phases of a container are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfiguredPhases {
+    /// Seconds without a new call after which a container without a health check has started up.
+    settle: Option<u32>,
 }
 
 /// A candidate that is attached to all containers of an image.
@@ -165,6 +175,8 @@ pub struct Config {
     pub hooks: HookChoice,
     /// Where news of drift is posted to.
     pub webhook: Option<String>,
+    /// Seconds without a new call after which a container without a health check has started up.
+    pub settle_s: u32,
     /// Candidates that are attached from the beginning; no two to one image.
     pub shadows: Vec<ConfiguredShadow>,
     /// How long nothing new must come before a version is made.
@@ -279,6 +291,12 @@ impl Config {
             args: flags.args || file.args.unwrap_or(false),
             hooks: flags.hooks.or(file.hooks).unwrap_or_default(),
             webhook: address(flags.webhook.or(file.webhook))?,
+            settle_s: within(
+                "[phases] settle",
+                file.phases.settle.unwrap_or(10),
+                1,
+                86_400,
+            )?,
             shadows: each_image_once(file.shadow)?,
             quiet: Duration::from_secs(
                 within(

@@ -30,12 +30,27 @@ use profiler_daemon::{
         server::CONNECTION_LIMIT,
     },
     audit::active::Source,
-    profile::compose::Options,
+    profile::{
+        compose::Options,
+        origin::{Callers, Phases, Selection},
+    },
 };
 
 const INCLUDING_REFUSED: Options = Options {
     include_refused: true,
     arguments: false,
+    selection: Selection {
+        callers: Callers {
+            own: true,
+            exec: true,
+            health: true,
+        },
+        phases: Phases {
+            start: true,
+            run: true,
+            shutdown: true,
+        },
+    },
 };
 
 /// Sends a request as it is; returns status and body.

@@ -320,7 +320,7 @@ fn a_configuration_is_refused_by_line_and_column() {
 }
 
 #[test]
-fn pins_of_others_are_left_alone_and_reported() {
+fn pins_of_another_version_are_replaced_and_reported() {
     if unprivileged() {
         return;
     }
@@ -333,6 +333,8 @@ fn pins_of_others_are_left_alone_and_reported() {
     assert_eq!(daemon.term(), Some(0));
     let foreign = daemon.pin_dir().join("v999");
     fs::create_dir(&foreign).unwrap();
+    let nobodys = daemon.pin_dir().join("vault");
+    fs::create_dir(&nobodys).unwrap();
 
     let ground = Ground::new();
     let pins = daemon.pin_dir().display().to_string();
@@ -350,10 +352,10 @@ fn pins_of_others_are_left_alone_and_reported() {
     daemon.restart();
     let reasons = reasons(&daemon.socket());
     assert!(
-        reasons.contains("v999 was pinned by another version and is left alone"),
+        reasons.contains("v999 was another version's and has been replaced"),
         "{reasons}"
     );
-    assert!(foreign.is_dir());
+    assert!(!foreign.exists() && nobodys.is_dir());
     let now = status(&daemon.socket()).unwrap()["recording_since_ms"].clone();
     assert_eq!(now, began, "the recording did not go on");
 }

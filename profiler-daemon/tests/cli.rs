@@ -187,6 +187,12 @@ fn exports_go_to_standard_output_and_their_story_to_the_other() {
         0,
         &["export", "job", "--format", "oci"],
     );
+    check(
+        &fake,
+        "export-origin.txt",
+        0,
+        &["export", "web", "--origin", "own", "--phase", "run"],
+    );
     let image = "image:reg:5000/shop/nginx:1.27";
     check(&fake, "export-image.txt", 0, &["export", image]);
     let bare = run(&fake, &["export", "reg:5000/shop/nginx:1.27"]);
@@ -261,6 +267,8 @@ fn what_is_not_there_is_status_4_and_what_is_wrong_2() {
         (2, &["show", ""]),
         (2, &["show"]),
         (2, &["export", "web", "--format", "yaml"]),
+        (2, &["export", "web", "--origin", "own,shell"]),
+        (2, &["export", "web", "--phase", ""]),
         (2, &["frobnicate"]),
         (2, &[]),
         (2, &["record", "-o", "x"]),

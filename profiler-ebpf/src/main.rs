@@ -25,6 +25,7 @@ mod globals;
 mod hooks;
 mod maps;
 mod observe;
+mod origin;
 mod refuse;
 mod slot;
 mod task;

@@ -18,7 +18,7 @@ const MMAPABLE: usize = 1024;
 
 /// The truth. Written here only by atomic OR (sets) and plain stores (times); the daemon
 /// reads it, and zeroes an element when it frees the slot of a removed cgroup. Through its mapping the
-/// daemon takes bits out of `reported`, atomically too.
+/// daemon takes bits out of `reported`, atomically too, and writes `phase` and `expects`.
 #[btf_map]
 pub static RECORDS: Array<CgroupRecord, 8192, MMAPABLE> = Array::new();
 

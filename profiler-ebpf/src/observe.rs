@@ -12,7 +12,7 @@ use crate::{
     arguments, atomic, emit, filter,
     globals::{COUNTING, ONLY_CGROUP, RECORD_ARGUMENTS},
     maps::{COUNTS, RECORDS},
-    refuse, slot,
+    origin, refuse, slot,
     task::{
         self, BY_PROGRAM, IN_FLIGHT, INSTALLS, POSITION, PROGRAM, RUNTIME, Task, TaskState,
         UNJUDGED,
@@ -59,14 +59,20 @@ pub unsafe fn mark(bits: *mut CallBits, position: u32) -> bool {
     true
 }
 
-/// A call that the container's own programs make, and that is not known to be reported.
+/// A call that the container's own programs make, and that is not known to be reported, or to come
+/// from where this task does.
 #[inline(never)]
 unsafe fn sighting(state: *mut TaskState, record: *mut CgroupRecord, position: u32) {
+    if position >= POSITIONS {
+        return;
+    }
     if mark(&raw mut (*record).observed, position) {
         (*record).last_new_ns = emit::now();
     }
-    if emit::call(state, position, emit::OBSERVED) {
-        mark(&raw mut (*record).reported, position);
+    origin::note(state, record, position);
+    let (word, bit) = word(&raw mut (*record).reported, position);
+    if *word & bit == 0 && emit::call(state, position, emit::OBSERVED) {
+        atomic::or(word, bit);
     }
 }
 
@@ -84,7 +90,7 @@ pub unsafe fn record(state: *mut TaskState, record: *mut CgroupRecord, position:
         return;
     }
     let (word, bit) = word(&raw mut (*record).reported, position);
-    if *word & bit == 0 {
+    if *word & bit == 0 || !origin::is_known(state, record, position) {
         sighting(state, record, position);
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     atomic, emit,
     globals::ONLY_CGROUP,
     maps::{FREE_SLOTS, RECORDS, SLOTS},
+    origin,
     task::{PROGRAM, RUNTIME, TaskState},
 };
 
@@ -97,6 +98,9 @@ pub unsafe fn arrive(state: *mut TaskState, cgroup: u64) {
     if (*record).first_ns == 0 {
         (*record).first_ns = emit::now();
     }
+    if from == 0 {
+        origin::was_there(record);
+    }
     if from == 0 || from == cgroup {
         return;
     }
@@ -118,8 +122,7 @@ pub unsafe fn arrive(state: *mut TaskState, cgroup: u64) {
         }
     }
     atomic::or(&raw mut (*record).entry_levels, 1 << (common & 63));
-    let entries = atomic::next(&raw mut (*record).entries);
-    (*state).session = entries + 1;
+    origin::came_in(state, record);
     if (*state).phase == PROGRAM || common < (*state).home {
         (*state).home = common;
     }

@@ -16,6 +16,16 @@ pub const BY_PROGRAM: u32 = 1 << 28;
 /// The bits that hold the position.
 pub const POSITION: u32 = 0xffff;
 
+/// In [`TaskState::origin`]: it descends from the container's own start, or from whoever ran there before
+/// the recording began.
+pub const OWN: u32 = 0;
+/// It came in later, as an exec session or as a health check.
+pub const LATER: u32 = 1;
+/// It came in later, for the container's health check.
+pub const LATER_HEALTH: u32 = 2;
+/// It came in later, and not for the health check.
+pub const LATER_EXEC: u32 = 3;
+
 /// A task's state. Its children inherit it at fork; it goes when the task does.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -32,7 +42,7 @@ pub struct TaskState {
     pub entered: u32,
     /// [`PROGRAM`] or [`RUNTIME`].
     pub phase: u32,
-    /// Which entry from outside it descends from.
+    /// Which entry from outside it descends from: 1 the container's own start, 0 unknown.
     pub session: u32,
     /// Mount namespace from which it came in; the runtime may execute itself there.
     pub outside_mntns: u32,
@@ -47,6 +57,10 @@ pub struct TaskState {
     pub home: u32,
     /// Flags of seccomp(2) for the pending filter.
     pub pending_flags: u32,
+    /// [`OWN`] or one of its siblings.
+    pub origin: u32,
+    /// Explicit padding, 0.
+    pub pad: u32,
 }
 
 #[cfg(not(feature = "classic"))]
@@ -141,7 +155,7 @@ mod keeping {
         macros::btf_map,
     };
 
-    use super::TaskState;
+    use super::{OWN, TaskState};
 
     /// What a task is found by: its thread id.
     pub type Task = u32;
@@ -163,6 +177,8 @@ mod keeping {
         pending_len: 0,
         home: 0,
         pending_flags: 0,
+        origin: OWN,
+        pad: 0,
     };
 
     /// The current task.

@@ -27,7 +27,10 @@ use super::protocol::{
 };
 use crate::{
     audit::{active::Active, candidate::Candidate, report::Report},
-    profile::compose::Options,
+    profile::{
+        compose::Options,
+        origin::{Callers, Phases, Selection},
+    },
 };
 
 /// How long a connection may take to open.
@@ -392,10 +395,19 @@ fn body(candidate: &impl Serialize) -> Result<Bytes, ClientError> {
 
 /// The query that asks for a profile with these options.
 fn query(options: Options) -> String {
-    format!(
+    let mut query = format!(
         "include_refused={}&args={}",
         options.include_refused, options.arguments
-    )
+    );
+    // A daemon that does not know these words does what it did before.
+    let Selection { callers, phases } = options.selection;
+    if callers != Callers::default() {
+        query.push_str(&format!("&origin={callers}"));
+    }
+    if phases != Phases::default() {
+        query.push_str(&format!("&phase={phases}"));
+    }
+    query
 }
 
 /// One segment of a path: all but unreserved characters percent-encoded.

@@ -4,6 +4,7 @@
 
 use std::{
     convert::Infallible,
+    str::FromStr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -19,7 +20,7 @@ use axum::{
     routing::{get, post, put},
 };
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::{broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +31,10 @@ use super::{
 };
 use crate::{
     collector::command::{Answer, Command, CommandSender},
-    profile::compose::Options,
+    profile::{
+        compose::Options,
+        origin::{Callers, Phases, Selection},
+    },
 };
 
 /// How long the collector may take over one answer.
@@ -196,6 +200,16 @@ pub(super) struct ExportQuery {
     include_refused: bool,
     #[serde(default)]
     args: bool,
+    #[serde(default, deserialize_with = "words")]
+    origin: Callers,
+    #[serde(default, deserialize_with = "words")]
+    phase: Phases,
+}
+
+/// A list of words with commas between them.
+fn words<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(from: D) -> Result<T, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map_err(serde::de::Error::custom)
 }
 
 impl From<ExportQuery> for Options {
@@ -203,6 +217,10 @@ impl From<ExportQuery> for Options {
         Self {
             include_refused: query.include_refused,
             arguments: query.args,
+            selection: Selection {
+                callers: query.origin,
+                phases: query.phase,
+            },
         }
     }
 }

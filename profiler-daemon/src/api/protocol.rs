@@ -6,11 +6,11 @@
 //! | `GET /v1/containers` | `[Summary]` |
 //! | `GET /v1/containers/{C}` | [`Detail`] |
 //! | `GET /v1/containers/{C}/calls/{SYSCALL}` | `[Explanation]` |
-//! | `GET /v1/containers/{C}/profile?include_refused=bool&args=bool` | [`Export`] |
+//! | `GET /v1/containers/{C}/profile?include_refused=bool&args=bool&origin=WORDS&phase=WORDS` | [`Export`] |
 //! | `GET /v1/containers/{C}/filters` | `[InstalledFilter]`, the oldest first |
 //! | `GET /v1/containers/{C}/active?ptrace=bool` | [`Active`](crate::audit::active::Active) |
 //! | `GET` and `POST /v1/containers/{C}/audit?ptrace=bool` | [`Report`](crate::audit::report::Report) |
-//! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool` | [`Export`], of all its containers (REF percent-encoded) |
+//! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool&origin=WORDS&phase=WORDS` | [`Export`], of all its containers (REF percent-encoded) |
 //! | `GET /v1/images/{REF}/calls`, `GET /v1/images/{REF}/calls/{SYSCALL}` | `[Explanation]`, with coverage |
 //! | `GET /v1/containers/{C}/observations`, `GET /v1/images/{REF}/observations` | [`observations::Observations`] |
 //! | `POST /v1/observations` | [`observations::Observations`] → [`observations::Imported`] |
@@ -28,16 +28,21 @@ pub mod observations;
 pub mod shadows;
 pub mod versions;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use crate::profile::reason::Reason;
 use crate::profile::{
     arguments::Values,
+    call::CallSet,
     completeness::Completeness,
     compose::Composed,
     identity::Identity,
     merge::{CallCoverage, Coverage},
     observation::{Refusal, RefusedWith, Sighting, Tally},
+    origin::Origin,
+    table,
     version::Change,
 };
 
@@ -156,6 +161,9 @@ pub struct Explanation {
     /// Of an image: how many of its containers made it. Not there for a single container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<CallCoverage>,
+    /// Where it comes from; empty if it was not observed.
+    #[serde(default)]
+    pub origins: Vec<Origin>,
 }
 
 /// `GET /v1/containers/{C}`
@@ -206,6 +214,13 @@ pub struct Export {
     /// Of the allowed names, those with some values of their arguments only.
     #[serde(default)]
     pub narrowed: u64,
+    /// Names of observed calls that are not in it, because of `origin` or `phase`.
+    #[serde(default)]
+    pub left_out_by_origin: Vec<String>,
+    /// Observed calls that are in it though it is not known where they come from, where `origin` or
+    /// `phase` was asked for.
+    #[serde(default)]
+    pub unknown_origin: u64,
     /// Names of the containers that went into it.
     pub containers: Vec<String>,
     /// Of those, containers whose records were made on other hosts.
@@ -234,11 +249,19 @@ impl Export {
             baseline: counts.baseline,
             refused_left_out: counts.refused_left_out,
             narrowed: counts.narrowed,
+            left_out_by_origin: names(&composed.elsewhere),
+            unknown_origin: composed.unknown_origin.len() as u64,
             containers,
             imported: 0,
             coverage: None,
         }
     }
+}
+
+/// What calls are called, sorted.
+fn names(calls: &CallSet) -> Vec<String> {
+    let names: BTreeSet<String> = calls.iter().copied().map(table::display_name).collect();
+    names.into_iter().collect()
 }
 
 /// `GET /v1/watch`

@@ -243,6 +243,11 @@ pub(super) fn explanation(
         tally: observation.tallies.get(&call).copied(),
         arguments: observation.arguments.of(call).cloned(),
         coverage: None,
+        origins: if observation.observed.contains(&call) {
+            observation.origins.of(call)
+        } else {
+            Vec::new()
+        },
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     executables::Executables,
     logged::Logged,
     observed::part,
+    phases::Phases,
     ports::{Home, KeptContainer},
 };
 use crate::{
@@ -45,6 +46,8 @@ pub(super) struct Container {
     pub(super) logged: BTreeMap<Call, Logged>,
     /// Calls in flight when the recording began.
     pub(super) in_flight: CallSet,
+    /// What is known of the phases it goes through, and of who comes in.
+    pub(super) phases: Phases,
     /// Calls lost on the host before this container was known.
     pub(super) lost_before: u64,
     /// Calls lost on the host while it lived, once it ended.
@@ -67,6 +70,7 @@ impl Container {
             sightings: BTreeMap::new(),
             logged: BTreeMap::new(),
             in_flight: CallSet::new(),
+            phases: Phases::default(),
             lost_before,
             lost: None,
             unkept: true,
@@ -87,6 +91,7 @@ impl Container {
             sightings,
             logged: BTreeMap::new(),
             in_flight,
+            phases: Phases::default(),
             lost_before: 0,
             lost: Some(kept.lost_calls),
             unkept: false,
@@ -153,6 +158,10 @@ impl Container {
         whole.arguments.forget(&self.in_flight);
         whole.observed.extend(&self.in_flight);
         whole.in_flight.extend(&self.in_flight);
+        whole.origins.unknown.extend(&self.in_flight);
+        if self.identity.health_check == Some(false) {
+            whole.origins.without_health_check();
+        }
         whole.sightings = self
             .sightings
             .iter()

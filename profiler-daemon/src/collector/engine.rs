@@ -48,9 +48,13 @@ impl Collector {
                     container.unkept = true;
                 }
             }
+            EngineNews::Healthy { id } => self.on_healthy(&id),
             EngineNews::Session {
                 id, kind, command, ..
-            } => tracing::debug!(id, ?kind, command, "a session began"),
+            } => {
+                tracing::debug!(id, ?kind, command, "a session began");
+                self.on_session(&id, kind);
+            }
         }
     }
 
@@ -82,6 +86,7 @@ impl Collector {
         identity.no_new_privileges = identity.no_new_privileges.or(older.no_new_privileges);
         identity.unconfined = identity.unconfined.or(older.unconfined);
         identity.created_ms = identity.created_ms.or(older.created_ms);
+        identity.health_check = identity.health_check.or(older.health_check);
         if identity.labels.is_empty() {
             identity.labels = older.labels;
         }

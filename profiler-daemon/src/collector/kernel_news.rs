@@ -22,9 +22,14 @@ impl Collector {
                     path,
                     pid,
                     cgroup,
+                    begins,
+                    session,
                     ..
                 } => {
                     self.executables.insert(exec_id, &path);
+                    if begins && session > 1 {
+                        self.on_session_began(cgroup);
+                    }
                     self.recent.insert(pid, cgroup);
                 }
                 News::Logged { .. } => self.on_logged(news),
@@ -49,6 +54,7 @@ impl Collector {
         let owner = match self.places.locate(cgroup) {
             Place::Container(home) => {
                 self.container(&home).moved_in(cgroup, &home);
+                self.begin_phases(&home.id, cgroup);
                 self.cover(&home.id);
                 // At once: should the daemon die now, the next one knows whose the record is.
                 self.keep_changes();

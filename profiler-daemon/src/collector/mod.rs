@@ -18,6 +18,7 @@ mod imports;
 mod kernel_news;
 mod logged;
 pub mod observed;
+mod phases;
 pub mod ports;
 mod recent_pids;
 mod reconcile;
@@ -96,6 +97,9 @@ pub struct Parts {
     pub keep: Box<dyn Keep>,
     /// Docker is not asked at all.
     pub engine_off: bool,
+    /// How long a container without a health check must make no new call until it counts as started
+    /// up, milliseconds.
+    pub settle_ms: u64,
     /// Candidates that are attached from the beginning.
     pub shadows: Vec<NewShadow>,
     /// How long nothing new must come of something before a version of it is made.
@@ -133,6 +137,9 @@ pub struct Collector {
     /// When every record was last looked over, and how much news had been lost by then.
     looked_over: Option<(u64, u64)>,
     started_ms: u64,
+    settle_ms: u64,
+    /// Containers that have not started up yet.
+    starting: BTreeSet<String>,
     shadows: Shadows,
     versions: Versions,
     drift: Drift,
@@ -153,6 +160,7 @@ impl Collector {
             processes,
             mut keep,
             engine_off,
+            settle_ms,
             shadows,
             quiet,
             shortcomings,
@@ -160,6 +168,8 @@ impl Collector {
         let mut collector = Self {
             learned: keep.learned(),
             started_ms: places.now_ms(),
+            settle_ms,
+            starting: BTreeSet::new(),
             source,
             places,
             processes,
@@ -225,7 +235,12 @@ impl Collector {
                     None => break,
                 },
                 _ = ticks.tick() => self.reconcile(),
-                _ = beats.tick(), if self.shadows.any() || self.log.waits || self.versions.any() => {
+                _ = beats.tick(), if self.shadows.any()
+                    || self.log.waits
+                    || self.versions.any()
+                    || !self.starting.is_empty() =>
+                {
+                    self.move_phases();
                     self.tend_shadows();
                     self.tell_logged();
                     self.make_versions();

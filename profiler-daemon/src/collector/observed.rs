@@ -38,6 +38,7 @@ pub fn part(
             for refusal in &mut part.refusals {
                 refusal.by_runtime = false;
             }
+            part.origins.unknown.extend(&part.runtime);
             part.runtime.clear();
             part.guarded.clear();
             part.runtime_refused.clear();

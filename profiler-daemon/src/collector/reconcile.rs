@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Collector, ENDED_LIMIT, Owner, container::Container, ports::Place};
+use super::{Collector, ENDED_LIMIT, Owner, container::Container, phases::Phases, ports::Place};
 
 /// How often every record is looked over though no news was lost.
 const LOOK_OVER_MS: u64 = 60_000;
@@ -60,6 +60,8 @@ impl Collector {
             // What was lost before this daemon came may have been this container's.
             container.lost_before = 0;
             container.lost = None;
+            container.phases = Phases::taken_up();
+            self.starting.insert(home.id.clone());
         }
     }
 
@@ -115,6 +117,8 @@ impl Collector {
             self.owner(*cgroup);
             if self.is_removed(*cgroup) {
                 self.on_gone(*cgroup);
+            } else {
+                self.resume(*cgroup);
             }
         }
         // A container that is blocked since before the recording has no record, and may end so.

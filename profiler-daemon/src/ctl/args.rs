@@ -14,6 +14,7 @@ use super::profile_args::{
 };
 use super::run::args::RunArgs;
 use super::verify::args::VerifyArgs;
+use crate::profile::origin::{Callers, Phases};
 
 /// Where `--help` lists what every verb takes.
 const GLOBAL: &str = "Global options";
@@ -181,6 +182,13 @@ pub struct ExportArgs {
     /// Allow calls only with the values that their arguments had, where all were recorded
     #[arg(long)]
     pub args: bool,
+    /// Only calls by these: own (what the container was started for), exec, health; any of them,
+    /// with commas [default: all]
+    #[arg(long, value_name = "ORIGIN,…")]
+    pub origin: Option<Callers>,
+    /// Only calls of these phases: start, run, shutdown; any of them, with commas [default: all]
+    #[arg(long, value_name = "PHASE,…")]
+    pub phase: Option<Phases>,
     /// Write nothing and exit with 5 unless the observation is complete
     #[arg(long)]
     pub require_complete: bool,

@@ -201,6 +201,9 @@ fn facts(call: &Explanation) -> Vec<(&'static str, String)> {
         let never = "never from the container's own programs";
         facts.push(("first seen", never.to_owned()));
     }
+    if let Some(origins) = wording::origins(&call.origins) {
+        facts.push(("made during", origins));
+    }
     if let Some(tally) = call.tally {
         let calls = wording::counted(tally.calls, "call", "calls");
         let errors = wording::counted(tally.errors, "error", "errors");

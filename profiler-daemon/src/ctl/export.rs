@@ -21,7 +21,7 @@ use crate::{
         client::{Client, ClientError},
         protocol::{Detail, Export},
     },
-    profile::{compose::Options, version::Subject},
+    profile::{compose::Options, origin::Selection, version::Subject},
     seccomp::{arch::Arch, dialects::printed::Leaning},
 };
 
@@ -56,6 +56,9 @@ pub(super) async fn run(
     {
         terminal.remark(&wrapped(&format!("{image}: {told}"), 2, WIDTH));
     }
+    if let Some(caution) = caution(args, &export) {
+        terminal.remark(&wrapped(&caution, 2, WIDTH));
+    }
     if args.args && export.narrowed == 0 {
         terminal.remark(&wrapped(NOT_NARROWED, 2, WIDTH));
     }
@@ -78,11 +81,60 @@ pub(super) fn render(
     written(&operand, &circumstances, dialect, Leaning::Looser, terminal)
 }
 
+fn selection(args: &ExportArgs) -> Selection {
+    Selection {
+        callers: args.origin.unwrap_or_default(),
+        phases: args.phase.unwrap_or_default(),
+    }
+}
+
+/// What a profile cannot do that was made of a part of the calls only.
+fn caution(args: &ExportArgs, export: &Export) -> Option<String> {
+    let selection = selection(args);
+    if selection.is_everything() {
+        return None;
+    }
+    let mut text = match export.left_out_by_origin.as_slice() {
+        [] => "nothing was left out by --origin or --phase".to_owned(),
+        names => format!(
+            "left out by --origin or --phase, {}: {}",
+            counted(names.len() as u64, "call", "calls"),
+            names.join(" ")
+        ),
+    };
+    if !export.left_out_by_origin.is_empty() {
+        let phases = selection.phases;
+        if !phases.start || !phases.run || !phases.shutdown {
+            text.push_str(&format!(
+                "; this is what the phase {phases} alone needs, and no profile to start a container with"
+            ));
+        }
+        if !selection.callers.own {
+            text.push_str("; the container's own program cannot run under this profile");
+        } else if !selection.callers.health {
+            text.push_str("; a health check that needs one of these fails under this profile");
+        }
+    }
+    if export.unknown_origin > 0 {
+        text.push_str(&format!(
+            "; {} whose origin is not known {} kept",
+            counted(export.unknown_origin, "call", "calls"),
+            if export.unknown_origin == 1 {
+                "is"
+            } else {
+                "are"
+            },
+        ));
+    }
+    Some(text)
+}
+
 /// What `export C` or `export image:REF` means, and what to call it.
 async fn fetch(args: &ExportArgs, client: &Client) -> Result<(String, Export), Failure> {
     let options = Options {
         include_refused: args.include_refused,
         arguments: args.args,
+        selection: selection(args),
     };
     if let Some((subject, number)) = version_of::parse(&args.target) {
         return version(&args.target, &subject, number, client, options).await;
@@ -260,6 +312,8 @@ mod tests {
             baseline: 0,
             refused_left_out: 1,
             narrowed: 0,
+            left_out_by_origin: Vec::new(),
+            unknown_origin: 0,
             containers: vec!["web".to_owned()],
             imported: 0,
             coverage: None,

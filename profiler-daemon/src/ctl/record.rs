@@ -100,6 +100,7 @@ fn export(recorded: &Recorded, arguments: bool) -> Export {
         options: Options {
             include_refused: false,
             arguments,
+            ..Options::default()
         },
     });
     let now_ms = SystemTime::now()

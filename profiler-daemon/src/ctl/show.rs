@@ -17,7 +17,7 @@ use crate::{
         client::Client,
         protocol::{Detail, Explanation, Reason},
     },
-    profile::{completeness::Completeness, identity::Identity},
+    profile::{completeness::Completeness, identity::Identity, origin::Origin},
 };
 
 /// Where the values of the first block begin.
@@ -51,6 +51,7 @@ fn page(detail: &Detail, terminal: Terminal, now_ms: u64) -> String {
     ] {
         text.push_str(&calls(title, &detail.calls, wanted, terminal));
     }
+    text.push_str(&origins(detail, terminal));
     text.push_str(&tallies(detail, terminal));
     text.push_str(&refusals(detail, terminal, now_ms));
     text
@@ -199,6 +200,31 @@ fn calls(
             continue;
         }
         let heading = format!("{title}, {} ({})", printable(abi), names.len());
+        let _ = writeln!(
+            text,
+            "\n{}\n  {}",
+            terminal.tint(Tone::Heading, &heading),
+            wrapped(&names.join(" "), 2, WIDTH)
+        );
+    }
+    text
+}
+
+/// The calls that come from one place only, as far as it is known where calls come from.
+fn origins(detail: &Detail, terminal: Terminal) -> String {
+    let mut text = String::new();
+    for origin in Origin::ALL {
+        let names: Vec<String> = detail
+            .calls
+            .iter()
+            .filter(|call| call.origins == [origin])
+            .map(|call| printable(&wording::qualified(&call.abi, &call.name)))
+            .collect();
+        // Where nothing is known, there is nothing to tell apart.
+        if names.is_empty() || origin == Origin::Unknown {
+            continue;
+        }
+        let heading = format!("Only during {} ({})", wording::origin(origin), names.len());
         let _ = writeln!(
             text,
             "\n{}\n  {}",

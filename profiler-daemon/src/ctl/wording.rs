@@ -10,6 +10,7 @@ use crate::{
         call::Call,
         completeness::Completeness,
         observation::{Refusal, RefusedWith},
+        origin::Origin,
         table,
     },
 };
@@ -53,6 +54,27 @@ pub(super) const fn reason(reason: Reason) -> &'static str {
         Reason::LibcProbe => "libcs ask for it, and fall back when it answers ENOSYS",
         Reason::IncludedRefused => "refused so far, and allowed on request",
     }
+}
+
+/// Where a call comes from.
+pub(super) const fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Start => "start-up",
+        Origin::Run => "steady work",
+        Origin::Shutdown => "shutdown",
+        Origin::Exec => "exec sessions",
+        Origin::Health => "the health check",
+        Origin::Unknown => "unknown",
+    }
+}
+
+/// Where a call comes from, all of it; nothing where that is not known.
+pub(super) fn origins(origins: &[Origin]) -> Option<String> {
+    if origins.is_empty() || origins == [Origin::Unknown] {
+        return None;
+    }
+    let words: Vec<&str> = origins.iter().map(|one| origin(*one)).collect();
+    Some(words.join(", "))
 }
 
 /// The verdict in a word or two: `yes`, or the first reason against.

@@ -175,6 +175,7 @@ impl Running {
             keep: Box::new(records),
             quiet: config.quiet,
             engine_off: endpoint.is_none(),
+            settle_ms: u64::from(config.settle_s) * 1000,
             shadows,
             shortcomings,
         });

@@ -60,6 +60,7 @@ impl Inspected {
             created_ms: answer.created.as_deref().and_then(ms_since_epoch),
             unconfined: unconfined(&host, defaults),
             origin: None,
+            health_check: Some(health_command(&config).is_some()),
             asked: Some(Box::new(asked(&host, defaults))),
         };
         let runtime = host

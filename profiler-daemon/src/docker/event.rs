@@ -8,7 +8,7 @@ use crate::profile::identity::{Engine, Identity, Image};
 
 /// The events that are asked for. Docker matches a name by its beginning, since it writes a
 /// session's command line behind `exec_start`; Podman says `died` and `remove`.
-pub const WANTED: [&str; 8] = [
+pub const WANTED: [&str; 9] = [
     "create",
     "start",
     "rename",
@@ -17,6 +17,7 @@ pub const WANTED: [&str; 8] = [
     "destroy",
     "remove",
     "exec_start",
+    "health_status",
 ];
 
 /// What engines add to a container's labels in an event's attributes.
@@ -46,6 +47,8 @@ pub enum Happening {
     },
     /// It was removed.
     Destroyed,
+    /// Its health check passed.
+    Healthy,
     /// A process enters from outside.
     SessionBegan {
         /// The engine's id of it.
@@ -90,6 +93,7 @@ impl ContainerEvent {
                 exec_id: attributes.get("execID").cloned().unwrap_or_default(),
                 command: rest.to_owned(),
             },
+            "health_status" if rest == "healthy" => Happening::Healthy,
             _ => return None,
         };
         let at_ns = message
@@ -217,7 +221,7 @@ mod tests {
             "exec_create: x",
             "exec_die",
             "kill",
-            "health_status: healthy",
+            "health_status: unhealthy",
             "oom",
         ] {
             assert_eq!(read(&docker(action, "")), None, "{action}");

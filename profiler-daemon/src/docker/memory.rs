@@ -134,6 +134,7 @@ impl Memory {
                 self.unlisted.remove(&id);
                 self.outbox.push_back(EngineNews::Gone { id });
             }
+            Happening::Healthy => self.outbox.push_back(EngineNews::Healthy { id }),
             Happening::SessionBegan { exec_id, command } => {
                 let known = self.known.get(&id).or_else(|| self.unlisted.get(&id));
                 let health = known.and_then(|known| known.health_command.as_ref());

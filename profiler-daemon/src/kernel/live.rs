@@ -34,7 +34,9 @@ use crate::{
         abi::Abi,
         arguments::Recorded,
         call::{Call, CallSet},
+        engine_news::SessionKind,
         observation::{Refusal, Tally},
+        origin::Phase,
     },
     recording::source::{CountedRefusal, LossCount, Snapshot, Source, SourceError, SourceFacts},
 };
@@ -243,6 +245,23 @@ impl Kernel {
         Ok(())
     }
 
+    /// Changes the record of a cgroup, if it has one.
+    fn change(
+        &self,
+        cgroup: u64,
+        change: impl FnOnce(&OwnedFd, u32) -> std::io::Result<()>,
+    ) -> Result<(), SourceError> {
+        let slot = match self.slots.get(&cgroup, 0) {
+            Ok(slot) => slot,
+            Err(MapError::KeyNotFound) => return Ok(()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        change(&self.records_fd, slot).map_err(|error| SourceError {
+            action: "change",
+            reason: error.to_string(),
+        })
+    }
+
     fn add_tallies(&self, snapshot: &mut Snapshot) -> Result<(), MapError> {
         for call in &snapshot.observation.observed {
             let key = Plain(CountKey {
@@ -349,14 +368,20 @@ impl Source for Kernel {
     }
 
     fn tell_again(&mut self, cgroup: u64, calls: &CallSet) -> Result<(), SourceError> {
-        let slot = match self.slots.get(&cgroup, 0) {
-            Ok(slot) => slot,
-            Err(MapError::KeyNotFound) => return Ok(()),
-            Err(error) => return Err(unreadable(error)),
-        };
-        reported::take_back(&self.records_fd, slot, calls).map_err(|error| SourceError {
-            action: "change",
-            reason: error.to_string(),
+        self.change(cgroup, |records, slot| {
+            reported::take_back(records, slot, calls)
+        })
+    }
+
+    fn set_phase(&mut self, cgroup: u64, phase: Phase) -> Result<(), SourceError> {
+        self.change(cgroup, |records, slot| {
+            reported::set_phase(records, slot, phase)
+        })
+    }
+
+    fn expect(&mut self, cgroup: u64, kind: Option<SessionKind>) -> Result<(), SourceError> {
+        self.change(cgroup, |records, slot| {
+            reported::expect(records, slot, kind)
         })
     }
 

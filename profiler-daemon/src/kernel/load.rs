@@ -1,6 +1,6 @@
 //! Puts the programs into the kernel, or finds that they are there already.
 
-use std::borrow::BorrowMut;
+use std::{borrow::BorrowMut, path::Path};
 
 use aya::{
     Ebpf, EbpfLoader,
@@ -9,6 +9,7 @@ use aya::{
 
 use super::{
     arguments::{self, Specs},
+    detach::detach,
     error::KernelError,
     layout,
     pins::{self, Pins},
@@ -41,14 +42,6 @@ impl Loaded {
             .as_deref()
             .map(|dir| Pins::prepare(dir, &hash))
             .transpose()?;
-        if let Some(dir) = &settings.pin_dir {
-            for version in pins::other_versions(dir) {
-                plan.shortcomings.push(format!(
-                    "{}/{version} was pinned by another version and is left alone; `profilerd --unload` removes it",
-                    dir.display()
-                ));
-            }
-        }
         let adopted = pins
             .as_ref()
             .is_some_and(|pins| pins.map("RECORDS").exists());
@@ -70,6 +63,7 @@ impl Loaded {
                 let mut specs = super::slots::typed(running.map(SPECS)?)?;
                 prepare_arguments(&mut specs, settings)?;
                 begin_arguments(&mut specs, settings)?;
+                running.retire_other_versions(settings);
                 return Ok(running);
             }
         }
@@ -85,13 +79,41 @@ impl Loaded {
         prepare_arguments(&mut specs_of(&mut ebpf)?, settings)?;
         plan.attach(&mut ebpf, pins.as_ref())?;
         begin_arguments(&mut specs_of(&mut ebpf)?, settings)?;
-        Ok(Self {
+        let mut loaded = Self {
             hooks: plan.hooks,
             ebpf: Some(ebpf),
             pins,
             shortcomings: plan.shortcomings,
             adopted,
-        })
+        };
+        loaded.retire_other_versions(settings);
+        Ok(loaded)
+    }
+
+    /// Programs of another layout version record into maps that this build does not read. They go
+    /// once ours are attached, so that no call is unrecorded in between; what they recorded and no
+    /// daemon has kept goes with them, and that is said.
+    fn retire_other_versions(&mut self, settings: &Settings) {
+        let Some(dir) = &settings.pin_dir else {
+            return;
+        };
+        for version in pins::other_versions(dir) {
+            let path = version.display();
+            match retire(&version) {
+                Ok(()) => {
+                    tracing::warn!(%path, "removed the programs and maps of another version of profilerd");
+                    self.shortcomings.push(format!(
+                        "{path} was another version's and has been replaced: what it had recorded of containers that still ran is lost; restart them to record them whole"
+                    ));
+                }
+                Err(error) => {
+                    tracing::error!(%path, %error, "another version's programs cannot be removed");
+                    self.shortcomings.push(format!(
+                        "{path} is another version's and cannot be removed ({error}), so that its programs still run beside these; stop profilerd, run `profilerd --unload` and start it again"
+                    ));
+                }
+            }
+        }
     }
 
     /// A map by name; pinned maps can be taken any number of times.
@@ -112,6 +134,16 @@ impl Loaded {
                 reason: "the object has none".into(),
             })
     }
+}
+
+/// Detaches the programs of another layout version, and removes its pins.
+fn retire(version: &Path) -> std::io::Result<()> {
+    for run in pins::runs_in(version) {
+        for program in pins::programs_in(&run) {
+            detach(std::slice::from_ref(&run), &program);
+        }
+    }
+    std::fs::remove_dir_all(version)
 }
 
 /// The map of what is recorded of arguments, which is there though they are not.

@@ -84,19 +84,9 @@ impl Pins {
 
     /// Runs of other objects or settings, whose programs must go once ours are attached.
     pub(super) fn other_runs(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(&self.base) else {
-            return Vec::new();
-        };
-        entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| {
-                *path != self.run
-                    && path
-                        .file_name()
-                        .is_some_and(|name| name.to_string_lossy().starts_with("run-"))
-            })
-            .collect()
+        let mut runs = runs_in(&self.base);
+        runs.retain(|path| *path != self.run);
+        runs
     }
 
     /// When the first map was pinned, milliseconds since the epoch.
@@ -105,6 +95,21 @@ impl Pins {
         let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
         u64::try_from(since.as_millis()).ok()
     }
+}
+
+/// The runs of one layout version.
+pub(super) fn runs_in(version: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(version) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("run-"))
+        })
+        .collect()
 }
 
 fn mount_if_absent(path: &Path) -> io::Result<()> {
@@ -129,15 +134,31 @@ pub fn unload(pin_dir: &Path) -> io::Result<bool> {
     }
 }
 
-/// Layout versions other than this build's that are pinned there.
-pub(super) fn other_versions(pin_dir: &Path) -> Vec<String> {
+/// The pins of layout versions other than this build's.
+pub(super) fn other_versions(pin_dir: &Path) -> Vec<PathBuf> {
     let own = format!("v{}", profiler_common::ABI_VERSION);
     let Ok(entries) = fs::read_dir(pin_dir) else {
+        return Vec::new();
+    };
+    let is_version = |name: &str| {
+        let number = name.strip_prefix('v').unwrap_or_default();
+        number.parse::<u32>().is_ok() && name != own
+    };
+    entries
+        .flatten()
+        .filter(|entry| is_version(&entry.file_name().to_string_lossy()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// The programs that are pinned in a run's directory, by name.
+pub(super) fn programs_in(run: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(run) else {
         return Vec::new();
     };
     entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| *name != own)
+        .filter(|name| !name.ends_with("_link"))
         .collect()
 }

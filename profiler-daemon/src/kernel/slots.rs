@@ -48,7 +48,7 @@ pub(super) fn zero() -> Plain<CgroupRecord> {
         entries: 0,
         installs: 0,
         runtime_filters: 0,
-        pad: 0,
+        phase: 0,
         observed: EMPTY,
         reported: EMPTY,
         answered: EMPTY,
@@ -57,6 +57,9 @@ pub(super) fn zero() -> Plain<CgroupRecord> {
         guarded: EMPTY,
         refused: EMPTY,
         runtime_refused: EMPTY,
+        origins: [EMPTY; profiler_common::origin::ORIGINS],
+        expects: 0,
+        pad: 0,
     })
 }
 

@@ -2,7 +2,8 @@
 
 use profiler_common::{
     abi::{CALL_LIMIT, WORDS},
-    record::{BORN, CallBits, CgroupRecord, GONE, STARTED},
+    origin,
+    record::{BORN, CallBits, CgroupRecord, GONE, RAN_BEFORE, STARTED},
 };
 
 use super::clock::BootTime;
@@ -11,6 +12,7 @@ use crate::{
         abi::Abi,
         call::{Call, CallSet},
         observation::Observation,
+        origin::{Origins, Phase},
     },
     recording::source::Snapshot,
 };
@@ -30,6 +32,19 @@ fn calls(bits: &CallBits) -> CallSet {
         }
     }
     set
+}
+
+/// Where the observed calls come from.
+fn origins(record: &CgroupRecord) -> Origins {
+    let set = |origin: u32| record.origins.get(origin as usize).map(calls);
+    Origins {
+        start: set(origin::START).unwrap_or_default(),
+        run: set(origin::RUN).unwrap_or_default(),
+        shutdown: set(origin::SHUTDOWN).unwrap_or_default(),
+        exec: set(origin::EXEC).unwrap_or_default(),
+        health: set(origin::HEALTH).unwrap_or_default(),
+        unknown: CallSet::new(),
+    }
 }
 
 /// The place of a call in the kernel's sets; tests use it to build records.
@@ -57,6 +72,11 @@ pub(super) fn convert(record: &CgroupRecord, boot: BootTime) -> Snapshot {
         entry_levels: record.entry_levels,
         gone,
         installs: record.installs,
+        phase: match record.phase {
+            origin::START => Phase::Start,
+            origin::RUN => Phase::Run,
+            _ => Phase::Shutdown,
+        },
         refusals: Vec::new(),
         observation: Observation {
             observed: calls(&record.observed),
@@ -83,7 +103,9 @@ pub(super) fn convert(record: &CgroupRecord, boot: BootTime) -> Snapshot {
             start_seen: record.flags & BORN != 0,
             program_started: record.flags & STARTED != 0,
             stop_seen: gone,
-            sessions: record.entries,
+            origins: origins(record),
+            // A start that was not seen is an entry all the same.
+            sessions: record.entries + u32::from(record.flags & RAN_BEFORE != 0),
             first_ms: boot.unix_ms_if_set(record.first_ns),
             last_new_ms: boot.unix_ms_if_set(record.last_new_ns),
             ..Observation::default()

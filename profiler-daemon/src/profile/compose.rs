@@ -16,6 +16,7 @@ use super::{
     kernel_calls::kernel_calls,
     libc_probes::libc_probes,
     observation::{Observation, RefusedWith},
+    origin::{Origin, Selection},
     reason::Reason,
     table,
 };
@@ -51,6 +52,8 @@ pub struct Options {
     pub include_refused: bool,
     /// Allow calls with the values only that their arguments were seen with, where all are known.
     pub arguments: bool,
+    /// Which of the observed calls to allow, by where they come from.
+    pub selection: Selection,
 }
 
 /// Everything that a profile is made from.
@@ -108,6 +111,10 @@ pub struct Composed {
     pub partly_refused: CallSet,
     /// Observed, but with a number that no table names: no profile can hold these.
     pub unnamed: CallSet,
+    /// Observed, and left out for where they come from; no namesake is allowed.
+    pub elsewhere: CallSet,
+    /// Observed calls that are held because it is not known of them where they come from.
+    pub unknown_origin: CallSet,
     /// Of the names that are allowed, those with some values of their arguments only.
     pub narrowed: BTreeMap<&'static str, Values>,
     /// How much of what.
@@ -205,14 +212,27 @@ struct Seen {
     refused_otherwise: CallSet,
     partly_refused: CallSet,
     unnamed: CallSet,
+    /// Made, and left out for where they come from.
+    elsewhere: CallSet,
+    unknown_origin: CallSet,
 }
 
 impl Seen {
     fn of(inputs: &Inputs<'_>) -> Self {
         let observation = inputs.observation;
-        let observed = &observation.observed | &observation.in_flight;
+        let selection = inputs.options.selection;
+        let (observed, elsewhere): (CallSet, CallSet) = (&observation.observed
+            | &observation.in_flight)
+            .into_iter()
+            .partition(|call| selection.keeps(&observation.origins.of(*call)));
+        let unknown_origin = if selection.is_everything() {
+            CallSet::new()
+        } else {
+            let nobodys = |call: &Call| observation.origins.of(*call) == [Origin::Unknown];
+            observed.iter().copied().filter(nobodys).collect()
+        };
         // A call in flight has not answered yet, so it can't be taken for a probe.
-        let probes = &observation.probes() - &observation.in_flight;
+        let probes = &(&observation.probes() & &observed) - &observation.in_flight;
         let (unnamed, made): (CallSet, CallSet) = (&observed - &probes)
             .into_iter()
             .partition(|call| table::name(*call).is_none());
@@ -255,6 +275,8 @@ impl Seen {
             refused_enosys,
             refused_otherwise,
             unnamed,
+            elsewhere,
+            unknown_origin,
         }
     }
 }
@@ -337,6 +359,12 @@ impl Draft {
             .filter(|call| !allows(call) || !seen.abis.contains(&call.abi))
             .copied()
             .collect();
+        let elsewhere = seen
+            .elsewhere
+            .iter()
+            .filter(|call| !allows(call) || !seen.abis.contains(&call.abi))
+            .copied()
+            .collect();
         let widened = seen
             .abis
             .iter()
@@ -398,6 +426,8 @@ impl Draft {
             left_out,
             partly_refused: seen.partly_refused,
             unnamed: seen.unnamed,
+            elsewhere,
+            unknown_origin: seen.unknown_origin,
             narrowed,
             counts,
             by_name,

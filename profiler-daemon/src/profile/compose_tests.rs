@@ -7,6 +7,7 @@ use crate::profile::{
     baseline::forbidden::is_forbidden,
     baseline::learned::LearnedBaseline,
     observation::{Refusal, Sighting, Tally},
+    origin::Origins,
 };
 
 const X64: Abi = Abi::X86_64;
@@ -47,7 +48,7 @@ fn made_with(
         learned,
         options: Options {
             include_refused,
-            arguments: false,
+            ..Options::default()
         },
     })
 }
@@ -58,6 +59,42 @@ fn observing(names: &[&str]) -> Observation {
         answered: set(X64, names),
         ..Observation::default()
     }
+}
+
+#[test]
+fn what_comes_from_elsewhere_is_left_out_and_what_comes_from_nowhere_is_kept() {
+    let mut observation = observing(&["read", "listen", "getrusage", "times", "sysfs"]);
+    observation.origins = Origins {
+        start: set(X64, &["read", "listen"]),
+        run: set(X64, &["read"]),
+        exec: set(X64, &["getrusage", "read"]),
+        health: set(X64, &["times"]),
+        ..Origins::default()
+    };
+    let select = |callers: &str, phases: &str| {
+        compose(&Inputs {
+            observation: &observation,
+            learned: &LearnedBaseline::default(),
+            options: Options {
+                selection: Selection {
+                    callers: callers.parse().unwrap(),
+                    phases: phases.parse().unwrap(),
+                },
+                ..Options::default()
+            },
+        })
+    };
+    let own = select("own", "start,run,shutdown");
+    assert_eq!(own.elsewhere, set(X64, &["getrusage", "times"]));
+    assert_eq!(own.unknown_origin, set(X64, &["sysfs"]));
+    assert_eq!(own.verdict(call(X64, "getrusage")), Verdict::Refuse);
+    for kept in ["read", "listen", "sysfs"] {
+        assert_eq!(own.verdict(call(X64, kept)), Verdict::Allow, "{kept}");
+    }
+    let run = select("own,health", "run");
+    assert_eq!(run.elsewhere, set(X64, &["getrusage", "listen"]));
+    assert_eq!(run.verdict(call(X64, "times")), Verdict::Allow);
+    assert!(made(&observation).elsewhere.is_empty());
 }
 
 #[test]

@@ -49,6 +49,11 @@ pub enum EngineNews {
         /// The container's full id.
         id: String,
     },
+    /// A container's health check passed.
+    Healthy {
+        /// The container's full id.
+        id: String,
+    },
     /// A process enters a container from outside.
     Session {
         /// The container's full id.

@@ -80,6 +80,9 @@ pub struct Identity {
     /// container of this host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// It has a health check, if the engine told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<bool>,
     /// What decides its filter, on its way from the engine to who keeps it; not told with the rest,
     /// for a profile's text may be long.
     #[serde(skip)]
@@ -103,6 +106,7 @@ impl Identity {
             created_ms: None,
             unconfined: None,
             origin: None,
+            health_check: None,
             asked: None,
         }
     }

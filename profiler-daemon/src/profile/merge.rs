@@ -277,6 +277,9 @@ fn rejoined(mine: Observation, theirs: Observation) -> Observation {
     let arguments = mine
         .arguments
         .united(&mine.observed, theirs.arguments, &theirs.observed);
+    let origins = mine
+        .origins
+        .united(&mine.observed, theirs.origins, &theirs.observed);
     // A later state has installed more; of two that are alike in that, either says as much.
     let filters = if (mine.filters.len(), &mine.filters) < (theirs.filters.len(), &theirs.filters) {
         theirs.filters
@@ -301,6 +304,7 @@ fn rejoined(mine: Observation, theirs: Observation) -> Observation {
         filters,
         runtime_filters: &mine.runtime_filters | &theirs.runtime_filters,
         arguments,
+        origins,
         out_of_range: mine.out_of_range.max(theirs.out_of_range),
         start_seen: mine.start_seen | theirs.start_seen,
         program_started: mine.program_started | theirs.program_started,

@@ -18,6 +18,7 @@ pub mod kernel_calls;
 pub mod libc_probes;
 pub mod merge;
 pub mod observation;
+pub mod origin;
 pub mod reason;
 pub mod sound;
 pub mod table;

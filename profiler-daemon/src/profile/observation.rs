@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     arguments::Arguments,
     call::{Call, CallSet, pairs},
+    origin::Origins,
 };
 
 /// Why a call was turned away, as its caller saw it.
@@ -105,6 +106,9 @@ pub struct Observation {
     /// Values of arguments, where recording them is on.
     #[serde(default)]
     pub arguments: Arguments,
+    /// Where the observed calls come from.
+    #[serde(default, skip_serializing_if = "Origins::is_empty")]
+    pub origins: Origins,
     /// Calls with a number that is in no table.
     pub out_of_range: u64,
     /// The making of the cgroup was seen: nothing before it was missed.
@@ -151,6 +155,7 @@ impl Observation {
             filters,
             runtime_filters,
             arguments,
+            origins,
             out_of_range,
             start_seen,
             program_started,
@@ -161,6 +166,7 @@ impl Observation {
         } = other;
         self.arguments =
             std::mem::take(&mut self.arguments).united(&self.observed, arguments, &observed);
+        self.origins = std::mem::take(&mut self.origins).united(&self.observed, origins, &observed);
         self.observed.extend(observed);
         self.answered.extend(answered);
         self.unsupported.extend(unsupported);

@@ -115,6 +115,17 @@ fn sets(record: &Observation) -> Check {
     ] {
         within(part, set, whole, all)?;
     }
+    let origins = &record.origins;
+    for (part, set) in [
+        ("origins.start", &origins.start),
+        ("origins.run", &origins.run),
+        ("origins.shutdown", &origins.shutdown),
+        ("origins.exec", &origins.exec),
+        ("origins.health", &origins.health),
+        ("origins.unknown", &origins.unknown),
+    ] {
+        within(part, set, "observed", &record.observed)?;
+    }
     Ok(())
 }
 

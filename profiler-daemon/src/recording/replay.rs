@@ -11,6 +11,8 @@ use thiserror::Error;
 use crate::profile::{
     arguments::{Recorded, deciding},
     call::{Call, CallSet},
+    engine_news::SessionKind,
+    origin::Phase,
 };
 
 use super::{
@@ -98,6 +100,14 @@ impl Source for Replay {
     }
 
     fn tell_again(&mut self, _cgroup: u64, _calls: &CallSet) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn set_phase(&mut self, _cgroup: u64, _phase: Phase) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn expect(&mut self, _cgroup: u64, _kind: Option<SessionKind>) -> Result<(), SourceError> {
         Ok(())
     }
 

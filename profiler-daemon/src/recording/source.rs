@@ -6,7 +6,9 @@ use thiserror::Error;
 use crate::profile::{
     arguments::Recorded,
     call::{Call, CallSet},
+    engine_news::SessionKind,
     observation::{Observation, Refusal},
+    origin::Phase,
 };
 
 /// Everything recorded of one cgroup, read at one moment.
@@ -27,6 +29,9 @@ pub struct Snapshot {
     /// Filters that the runtime installed.
     #[serde(default)]
     pub installs: u32,
+    /// To which phase the calls count that the container's own start makes now.
+    #[serde(default)]
+    pub phase: Phase,
     /// Refusals, which do not name their executables yet.
     #[serde(default)]
     pub refusals: Vec<CountedRefusal>,
@@ -107,6 +112,16 @@ pub trait Source: Send {
     /// # Errors
     /// The map cannot be written.
     fn tell_again(&mut self, cgroup: u64, calls: &CallSet) -> Result<(), SourceError>;
+    /// Calls that the container's own start makes there count to this phase from now on.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    fn set_phase(&mut self, cgroup: u64, phase: Phase) -> Result<(), SourceError>;
+    /// Who comes in there next is of this kind; none where that cannot be told.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    fn expect(&mut self, cgroup: u64, kind: Option<SessionKind>) -> Result<(), SourceError>;
     /// These arguments of a call are recorded from now on, if arguments are recorded at all and no
     /// others of that call are.
     ///

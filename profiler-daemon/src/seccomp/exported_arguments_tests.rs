@@ -55,8 +55,8 @@ fn composed(made: &[(Call, Option<Values>)]) -> Composed {
         },
         learned: &LearnedBaseline::default(),
         options: Options {
-            include_refused: false,
             arguments: true,
+            ..Options::default()
         },
     })
 }

@@ -24,7 +24,7 @@ fn document(observation: &Observation, include_refused: bool) -> Profile {
         learned: &LearnedBaseline::default(),
         options: Options {
             include_refused,
-            arguments: false,
+            ..Options::default()
         },
     }))
 }

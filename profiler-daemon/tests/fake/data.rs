@@ -13,6 +13,7 @@ use profiler_daemon::{
         completeness::{Completeness, Shortfall},
         identity::{Engine, Identity, Image, Runtime},
         observation::{Refusal, RefusedWith, Sighting, Tally},
+        origin::Origin,
         table,
     },
 };
@@ -130,6 +131,7 @@ pub(super) fn call(nr: u32, name: &str) -> Explanation {
         tally: None,
         arguments: None,
         coverage: None,
+        origins: Vec::new(),
     }
 }
 
@@ -171,6 +173,7 @@ pub(crate) fn web(now: u64) -> Detail {
     let refused = refusals(now);
     let mut openat = call(257, "openat");
     openat.first = Some(sighting(now, Some("/usr/sbin/nginx")));
+    openat.origins = vec![Origin::Start, Origin::Exec];
     openat.tally = Some(Tally {
         calls: 1200,
         errors: 1,
@@ -190,6 +193,7 @@ pub(crate) fn web(now: u64) -> Detail {
     prctl.reasons = vec![Reason::RuntimeSeen];
     let mut old_open = call(5, "open");
     "i386".clone_into(&mut old_open.abi);
+    old_open.origins = vec![Origin::Exec];
     Detail {
         summary: summary_web(now),
         start_seen: true,
@@ -277,9 +281,20 @@ pub(crate) fn export_web(include_refused: bool) -> Export {
         baseline: 1,
         refused_left_out: u64::from(!include_refused),
         narrowed: 0,
+        left_out_by_origin: Vec::new(),
+        unknown_origin: 0,
         containers: vec!["web".to_owned()],
         imported: 0,
         coverage: None,
+    }
+}
+
+/// The same without what only an exec session called.
+pub(crate) fn export_web_own() -> Export {
+    Export {
+        left_out_by_origin: vec!["open".to_owned(), "ptrace".to_owned()],
+        unknown_origin: 1,
+        ..export_web(false)
     }
 }
 
@@ -296,6 +311,8 @@ pub(crate) fn export_job() -> Export {
         baseline: 1,
         refused_left_out: 0,
         narrowed: 0,
+        left_out_by_origin: Vec::new(),
+        unknown_origin: 0,
         containers: vec!["job".to_owned()],
         imported: 0,
         coverage: None,

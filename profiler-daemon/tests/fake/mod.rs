@@ -169,6 +169,9 @@ async fn answer(
                 options,
                 reply,
             } => drop(match container.as_str() {
+                "web" if !options.selection.is_everything() => {
+                    reply.send(Ok(data::export_web_own()))
+                }
                 "web" => reply.send(Ok(data::export_web(options.include_refused))),
                 "job" => reply.send(Ok(data::export_job())),
                 other => reply.send(missing(other)),

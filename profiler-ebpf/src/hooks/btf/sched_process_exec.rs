@@ -4,13 +4,13 @@ use aya_ebpf::{
     helpers::generated::bpf_probe_read_user_str, macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
-use profiler_common::{news::PATH_LEN, record::STARTED};
+use profiler_common::news::PATH_LEN;
 
 use crate::{
     emit,
     globals::{HOST_MNTNS, OFF_BPRM_EXEC, ONLY_CGROUP},
-    maps::RECORDS,
-    task::{self, PROGRAM, RUNTIME},
+    origin,
+    task::{self, RUNTIME},
     typed,
 };
 
@@ -27,10 +27,7 @@ fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
         let begins = (*state).phase == RUNTIME && is_program(state);
         (*state).execs += 1;
         if begins {
-            (*state).phase = PROGRAM;
-            if let Some(record) = RECORDS.get_ptr_mut((*state).slot) {
-                (*record).flags |= STARTED;
-            }
+            origin::begins(state);
         }
         let filename: u64 = typed::field(bprm, &OFF_BPRM_EXEC);
         emit::exec(state, parent, begins, |path| {

@@ -1,9 +1,10 @@
-//! SIGSYS from a filter: a call that was turned away by a trap or by death.
+//! SIGSYS from a filter: a call that was turned away by a trap or by death. And the signals that
+//! tell a container to stop.
 
-use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{bindings::task_struct, macros::btf_tracepoint, programs::BtfTracePointContext};
 
 use crate::{
-    observe, refuse,
+    observe, origin, refuse,
     task::{self, IN_FLIGHT, UNJUDGED},
     typed,
 };
@@ -18,6 +19,9 @@ const SI_SYSCALL: usize = 24;
 fn signal_generate(ctx: BtfTracePointContext) -> i32 {
     let signal: i32 = ctx.arg(0);
     if signal != SIGSYS {
+        let target: *mut task_struct = ctx.arg(2);
+        // SAFETY: the verifier knows the types of the hook's arguments.
+        unsafe { origin::signalled(signal, target) };
         return 0;
     }
     let info: *const u8 = ctx.arg(1);

@@ -1,12 +1,10 @@
 //! A program is executed: the end of the runtime's part, if it was the container's program.
 
 use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
-use profiler_common::record::STARTED;
 
 use crate::{
-    emit,
-    maps::RECORDS,
-    task::{self, PROGRAM, RUNTIME},
+    emit, origin,
+    task::{self, RUNTIME},
 };
 
 #[tracepoint]
@@ -22,10 +20,7 @@ fn sched_process_exec(_ctx: TracePointContext) -> u32 {
         let begins = (*state).phase == RUNTIME && !is_copy_of_itself(&comm, state);
         (*state).execs += 1;
         if begins {
-            (*state).phase = PROGRAM;
-            if let Some(record) = RECORDS.get_ptr_mut((*state).slot) {
-                (*record).flags |= STARTED;
-            }
+            origin::begins(state);
         }
         emit::exec(state, parent, begins, |path| {
             // The path lies behind the part of the record that programs may read.
