@@ -123,7 +123,7 @@ fn way() -> tempfile::TempDir {
     folder
 }
 
-fn mount(way: &tempfile::TempDir) -> String {
+fn way_in(way: &tempfile::TempDir) -> String {
     format!("{}:/way", way.path().display())
 }
 
@@ -140,7 +140,7 @@ fn told_apart(hooks: &str) {
             "--runtime",
             runtime,
             "-v",
-            &mount(&way),
+            &way_in(&way),
             "--health-cmd",
             "/way/probe call 143",
             "--health-interval",
@@ -278,7 +278,7 @@ fn counted_once(hooks: &str) {
             "--runtime",
             runtime,
             "-v",
-            &mount(&way),
+            &way_in(&way),
             "pb-busybox",
             "/way/probe",
             "serve",
@@ -313,7 +313,7 @@ fn a_container_is_started_up_when_it_is_healthy() {
     let way = way();
     let words = [
         "-v",
-        &mount(&way),
+        &way_in(&way),
         "--health-cmd",
         "test -e /way/healthy",
         "--health-interval",
@@ -342,7 +342,7 @@ fn what_was_told_apart_outlives_the_daemon() {
     let settings = tempfile::tempdir().unwrap();
     let mut daemon = daemon(&testbed, "auto", settings.path());
     let way = way();
-    let words = ["-v", &mount(&way), "pb-busybox", "/way/probe", "serve"];
+    let words = ["-v", &way_in(&way), "pb-busybox", "/way/probe", "serve"];
     let container = Container::run(&testbed, &words);
     let name = container.name.as_str();
     has(&daemon, name, "times", "run");
@@ -373,7 +373,7 @@ fn programs_of_another_version_do_not_run_beside_these() {
     let settings = tempfile::tempdir().unwrap();
     let mut daemon = daemon(&testbed, "auto", settings.path());
     let way = way();
-    let words = ["-v", &mount(&way), "pb-busybox", "/way/probe", "serve"];
+    let words = ["-v", &way_in(&way), "pb-busybox", "/way/probe", "serve"];
     let container = Container::run(&testbed, &words);
     let name = container.name.as_str();
     has(&daemon, name, "times", "start");
