@@ -57,7 +57,7 @@ proptest! {
         let basis = Basis::of(&observation);
         let learned = LearnedBaseline::default();
         for (include_refused, arguments) in [(false, false), (true, true)] {
-            let options = Options { include_refused, arguments };
+            let options = Options { include_refused, arguments, ..Options::default() };
             let of = |observation: &Observation| {
                 compose(&Inputs { observation, learned: &learned, options })
             };

@@ -309,6 +309,7 @@ mod tests {
             options: Options {
                 include_refused: true,
                 arguments: true,
+                ..Options::default()
             },
         });
         assert!(composed.unnamed.contains(&call));
