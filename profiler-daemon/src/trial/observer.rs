@@ -24,7 +24,7 @@ pub enum Observer {
     /// The daemon of this host.
     Daemon(Client),
     /// A daemon of our own, which records this trial and ends with it.
-    Own(OwnDaemon),
+    Own(Box<OwnDaemon>),
     /// Nobody, and why.
     Nobody(String),
 }
@@ -44,7 +44,7 @@ impl Observer {
             Err(error) => error.to_string(),
         };
         match OwnDaemon::start(endpoint).await {
-            Ok(own) => Self::Own(own),
+            Ok(own) => Self::Own(Box::new(own)),
             Err(why) => Self::Nobody(format!("{reason}; and {why}")),
         }
     }
