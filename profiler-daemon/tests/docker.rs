@@ -94,6 +94,7 @@ fn in_short(news: &EngineNews) -> String {
         }
         EngineNews::Stopped { id, .. } => format!("{id} stopped"),
         EngineNews::Gone { id } => format!("{id} gone"),
+        EngineNews::Healthy { id } => format!("{id} healthy"),
         EngineNews::Session { id, .. } => format!("{id} session"),
     }
 }
