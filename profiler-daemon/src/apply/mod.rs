@@ -7,7 +7,7 @@
 //!                                              guard: another process, should this one be killed
 //! ```
 //!
-//! `facts`, `plan`, `names` and `recovery` are pure; `moving`, `watching` and `undoing` know the world
+//! `facts`, `written`, `plan`, `names` and `recovery` are pure; `moving`, `watching` and `undoing` know the world
 //! by the trait in `port` only; `real` is that world. Compose's containers are not moved by hand:
 //! `compose` says what to write in place of it.
 
@@ -24,6 +24,7 @@ pub mod real;
 pub mod recovery;
 pub mod undoing;
 pub mod watching;
+pub mod written;
 
 #[cfg(test)]
 mod fake_engine;

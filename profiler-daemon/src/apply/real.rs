@@ -4,7 +4,10 @@ use std::{fs, time::Duration};
 
 use serde_json::Value;
 
-use super::port::{Port, PortError, RefusedCall};
+use super::{
+    port::{Port, PortError, RefusedCall},
+    written::written,
+};
 use crate::{
     api::client::Client,
     docker::{
@@ -85,6 +88,15 @@ impl Real {
         let meant = self.verbatim.image_id(name).await.map_err(told)?;
         let still = meant.as_deref() == Some(id);
         Ok(if still { name } else { id }.to_owned())
+    }
+
+    /// What a container wrote into its own file system, outside of its volumes.
+    ///
+    /// # Errors
+    /// The engine does not tell.
+    pub async fn written(&self, id: &str, container: &Value) -> Result<Vec<String>, PortError> {
+        let changed = self.lifecycle.changed_paths(id).await.map_err(told)?;
+        Ok(written(&changed, container))
     }
 
     /// The lifecycle of single containers.

@@ -1,6 +1,6 @@
 //! Answers to questions about containers.
 
-use super::{Collector, command::Command, reference};
+use super::{Collector, command::Command, container::Container, reference};
 use crate::{
     api::protocol::{Detail, ErrorBody, Explanation, Export, Summary},
     profile::{
@@ -112,6 +112,10 @@ impl Collector {
         let mut list: Vec<Summary> = ids
             .iter()
             .filter_map(|id| {
+                // Most have ended: what is kept of them is looked at, not copied.
+                if let Some(settled) = self.containers.get(id).and_then(Container::settled) {
+                    return self.summary(id, Some(settled));
+                }
                 let observation = self.observed(id);
                 let summary = self.summary(id, observation.as_ref())?;
                 // The engine lists every container that ever ended; of those that did so

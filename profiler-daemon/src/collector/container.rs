@@ -125,6 +125,12 @@ impl Container {
         }
     }
 
+    /// What is known of one that has ended, but for who made the calls; none if more is to be read.
+    pub(super) fn settled(&self) -> Option<&Observation> {
+        let settled = self.cgroups.is_empty() && self.in_flight.is_empty();
+        self.ended.as_ref().filter(|_| settled)
+    }
+
     /// Everything known of it: the kernel's records of its cgroups, what ended, and the evidence.
     /// None when nothing was ever recorded of it.
     pub(super) fn observation(

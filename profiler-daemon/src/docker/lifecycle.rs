@@ -174,6 +174,20 @@ impl Lifecycle {
         Ok(Condition::read(&self.inspect(container).await?))
     }
 
+    /// Paths in a container's own file system that were added, changed or removed since it was made,
+    /// and the folders that they are in.
+    ///
+    /// # Errors
+    /// There is no such container, or the engine does not answer.
+    pub async fn changed_paths(&self, container: &str) -> Answer<Vec<String>> {
+        let answer = self.client.docker.container_changes(container);
+        let changes = self
+            .within("tell what the container wrote", DEED, answer)
+            .await?;
+        let paths = changes.into_iter().flatten().map(|change| change.path);
+        Ok(paths.collect())
+    }
+
     /// Who a container is, with the runtime that starts it.
     ///
     /// # Errors

@@ -170,3 +170,39 @@ fn a_container_that_holds_nothing_exclusive_is_tried_beside_itself_and_never_awa
     assert!(begun < stopped);
     assert_eq!(ground.names(&web), [web]);
 }
+
+#[test]
+fn what_only_the_old_container_has_is_not_thrown_away() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let ground = Ground::new(&testbed);
+    let web = ground.plain("web", ground.port);
+    ground.exec(&web, &["sh", "-c", "echo precious > /root/notes"]);
+    let id = ground.inspect(&web)["Id"].clone();
+    let words = [web.as_str(), "--profile", "docker-default", "--watch", "1"];
+    let ended = ground.apply(&words);
+    assert!(ended.success(), "{ended}");
+    assert!(unfolded(&ended.stderr).contains("/root/notes"), "{ended}");
+    let names = ground.names(&web);
+    let kept = names.iter().find(|name| name.contains("profilectl-kept"));
+    let kept = kept.unwrap_or_else(|| panic!("it is gone: {names:?}"));
+    assert_eq!(ground.inspect(kept)["Id"], id);
+    let got = testbed.docker_ok(&["cp", &format!("{kept}:/root/notes"), "-"]);
+    assert!(got.contains("precious"), "{got}");
+
+    // Whoever says so may throw it away.
+    ground.exec(&web, &["sh", "-c", "echo nothing > /root/notes"]);
+    let profile = ground.without("chroot", "again.json");
+    let words = [
+        web.as_str(),
+        "--profile",
+        &profile,
+        "--watch",
+        "1",
+        "--discard",
+    ];
+    let ended = ground.apply(&words);
+    assert!(ended.success(), "{ended}");
+    assert_eq!(ground.names(&web).len(), 2, "{:?}", ground.names(&web));
+}

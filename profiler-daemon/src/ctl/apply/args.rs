@@ -30,6 +30,9 @@ pub struct ApplyArgs {
     /// Keep the old container, stopped, under another name
     #[arg(long)]
     pub keep: bool,
+    /// Remove the old container though it wrote files that the new one will not have
+    #[arg(long, conflicts_with = "keep")]
+    pub discard: bool,
     /// Also if the observation is not complete
     #[arg(long)]
     pub incomplete: bool,
@@ -37,7 +40,7 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Only undo what a move left that was cut short
-    #[arg(long, conflicts_with_all = ["profile", "keep", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["profile", "keep", "discard", "dry_run"])]
     pub recover: bool,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]

@@ -116,13 +116,18 @@ pub(super) async fn run(
     }
     let image = real.image(&container).await.map_err(failed)?;
     let blueprint = Blueprint::of(&container, &image, &wanted.text);
+    let own = match args.discard {
+        true => Vec::new(),
+        false => real.written(&facts.id, &container).await.map_err(failed)?,
+    };
     let wishes = Wishes {
         trial: !args.no_trial,
-        keep: args.keep,
+        keep: args.keep || !own.is_empty(),
     };
     let plan = Plan::of(&facts, wishes);
     let mut remarks = wanted.remarks.clone();
     remarks.extend(blueprint.remarks.iter().cloned());
+    remarks.extend(left_behind(&own));
     let report = |ended| Report {
         container: &facts.name,
         profile: &wanted.title,
@@ -152,6 +157,19 @@ pub(super) async fn run(
         (Outcome::NotMoved { .. }, Some(signal)) => ExitStatus::Command(128 + signal),
         (Outcome::NotMoved { .. }, None) => ExitStatus::Found,
     })
+}
+
+/// That the old container is kept, and what for.
+fn left_behind(own: &[String]) -> Option<String> {
+    let (first, rest) = own.split_first()?;
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "it wrote {first}{more} outside of its volumes, which the new one will not have: so the old \
+         one is kept; --discard removes it"
+    ))
 }
 
 /// Moves the container with a guard at its side, and signals heard.

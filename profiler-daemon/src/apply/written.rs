@@ -1,0 +1,67 @@
+//! What a container wrote into its own file system, outside of its volumes: its successor has none of
+//! it. Pure.
+
+use serde_json::Value;
+
+/// Folders for what nobody relies on once a program has ended.
+const PASSING: [&str; 5] = ["/run", "/tmp", "/var/cache", "/var/run", "/var/tmp"];
+
+/// Paths that the container added, changed or removed and that are gone with it, of all that the
+/// engine tells; what is mounted into it is not, and neither is what lies where nobody relies on it.
+#[must_use]
+pub fn written(changed: &[String], container: &Value) -> Vec<String> {
+    let mounts = container["Mounts"].as_array();
+    let mounts: Vec<&str> = mounts
+        .into_iter()
+        .flatten()
+        .filter_map(|mount| mount["Destination"].as_str())
+        .collect();
+    let leaves_nothing = |path: &str| {
+        let spared = mounts.iter().chain(&PASSING);
+        spared.into_iter().any(|folder| is_within(path, folder))
+            // A folder is told as changed when something in it is, and a mount point was made.
+            || changed.iter().any(|other| other != path && is_within(other, path))
+            || mounts.iter().any(|mount| is_within(mount, path))
+    };
+    let mut own: Vec<String> = changed
+        .iter()
+        .filter(|path| !leaves_nothing(path))
+        .cloned()
+        .collect();
+    own.sort();
+    own
+}
+
+fn is_within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn own(changed: &[&str]) -> Vec<String> {
+        let changed: Vec<String> = changed.iter().map(|path| (*path).to_owned()).collect();
+        let mounts = json!({"Mounts": [{"Destination": "/data"}, {"Destination": "/srv/deep/in"}]});
+        written(&changed, &mounts)
+    }
+
+    #[test]
+    fn what_is_nowhere_else_is_told_by_its_own_path() {
+        let changed = ["/etc", "/etc/app.conf", "/var", "/var/lib", "/var/lib/app"];
+        assert_eq!(own(&changed), ["/etc/app.conf", "/var/lib/app"]);
+        assert_eq!(own(&["/database"]), ["/database"]);
+    }
+
+    #[test]
+    fn mounts_and_passing_files_are_no_loss() {
+        assert_eq!(own(&[]), Vec::<String>::new());
+        let mounted = ["/data", "/data/file", "/srv", "/srv/deep", "/srv/deep/in"];
+        assert_eq!(own(&mounted), Vec::<String>::new());
+        let passing = ["/run", "/run/nginx.pid", "/tmp", "/var", "/var/cache/x/y"];
+        assert_eq!(own(&passing), Vec::<String>::new());
+    }
+}
