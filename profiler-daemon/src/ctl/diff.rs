@@ -1,5 +1,8 @@
 //! `profilectl diff`: how two profiles differ, by what they do and not by how they are written.
 
+mod evidence;
+mod unified;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -7,14 +10,14 @@ use std::{
 
 use serde_json::{Value, json};
 
+use self::evidence::Evidence;
 use super::{
-    args::Format,
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
     operand::{is_file, load},
     policy_wording::{answer, arguments, case_value, cases},
     printable::{printable, wrapped},
-    profile_args::{Against, DiffArgs},
+    profile_args::{Against, DiffArgs, DiffFormat},
     table::WIDTH,
     terminal::{Terminal, Tone},
     version_of,
@@ -51,28 +54,45 @@ pub(super) async fn run(
     }
     let mut diagrams = Diagrams::new();
     let mut roots = Vec::new();
-    let mut titles = Vec::new();
+    let mut operands = Vec::new();
     for operand in [&before, &after] {
         let operand = load(operand, client, circumstances.arch).await?;
         operand.warn(terminal);
         roots.push(operand.diagram(&mut diagrams, &circumstances, meaning)?);
-        titles.push(operand.title);
+        operands.push(operand);
     }
-    let ([before, after], [title, other]) = (roots.as_slice(), titles.as_slice()) else {
+    let ([root, other_root], [one, other]) = (roots.as_slice(), operands.as_slice()) else {
         return Ok(ExitStatus::Done);
     };
-    let found = differences(&diagrams, *before, *after)?;
+    let found = differences(&diagrams, *root, *other_root)?;
     let lines = lines(&mut diagrams, &found)?;
+    if args.format == DiffFormat::Table && lines.is_empty() {
+        terminal.remark(&format!(
+            "{} and {} do the same with every call",
+            printable(&one.title),
+            printable(&other.title)
+        ));
+    }
+    let evidence = match lines.is_empty() {
+        true => Default::default(),
+        false => [
+            Evidence::of(&before, client).await,
+            Evidence::of(&after, client).await,
+        ],
+    };
     match args.format {
-        Format::Json => terminal.print_json(&lines.iter().map(Line::value).collect::<Vec<_>>())?,
-        Format::Table if lines.is_empty() => {
-            terminal.remark(&format!(
-                "{} and {} do the same with every call",
-                printable(title),
-                printable(other)
-            ));
+        DiffFormat::Json => {
+            let values = lines.iter().map(|line| evidence::value(line, &evidence));
+            terminal.print_json(&values.collect::<Vec<_>>())?;
         }
-        Format::Table => terminal.print(&text(title, other, &lines, *terminal))?,
+        DiffFormat::Unified => {
+            terminal.print(&unified::unified([one, other], &circumstances, terminal)?)?;
+        }
+        DiffFormat::Table if lines.is_empty() => {}
+        DiffFormat::Table => {
+            let text = text(&one.title, &other.title, &lines, *terminal);
+            terminal.print(&(text + &evidence::text(&lines, &evidence)))?;
+        }
     }
     Ok(if lines.is_empty() {
         ExitStatus::Done

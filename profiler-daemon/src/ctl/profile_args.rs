@@ -281,13 +281,24 @@ pub struct DiffArgs {
     pub meaning: MeaningName,
     /// How to print
     #[arg(long, value_enum, default_value = "table")]
-    pub format: Format,
+    pub format: DiffFormat,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the verb's description")]
     pub circumstances: CircumstancesArgs,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the verb's description")]
     pub host: HostArgs,
+}
+
+/// How a difference is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people: by what the profiles do
+    Table,
+    /// For programs, with stable keys
+    Json,
+    /// The two as texts in Docker's dialect, line by line
+    Unified,
 }
 
 /// What a recorded profile is compared with.
