@@ -176,6 +176,14 @@ fn a_new_release_that_traces_is_diffed_and_drift_reaches_the_webhook() {
         .collect();
     assert_eq!(names, ["ptrace"], "{entries:#}");
     assert_eq!(entries[0]["change"], "loosened");
+    assert_eq!(entries[0]["evidence"]["exe"], "/app");
+    assert_eq!(entries[0]["evidence"]["container"], second.id[..12]);
+    let told = daemon.ctl(&["diff", &old.operand(), &new.operand()]);
+    assert!(told.stdout.contains("ptrace: /app in "), "{told}");
+    let unified = daemon.ctl(&["diff", &old.operand(), &new.operand(), "--format", "unified"]);
+    assert_eq!(unified.status, Some(1), "{unified}");
+    assert!(unified.stdout.contains("ptrace"), "{unified}");
+    assert!(unified.stdout.starts_with("--- image:"), "{unified}");
     let explained = daemon.ctl_json(&["explain", &second.name, "ptrace"]);
     assert_eq!(explained[0]["first"]["exe"], "/app", "{explained:#}");
 
