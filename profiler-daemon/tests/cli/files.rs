@@ -451,6 +451,9 @@ fn diff_tells_by_what_profiles_do() {
             ),
             (1, "diff --format json small.json less.json"),
             (0, "diff --format json - small.json"),
+            (1, "diff --format unified small.json less.json"),
+            (0, "diff --format unified small.json small.json"),
+            (2, "diff --format unified small.json unconfined"),
         ],
     );
 }
