@@ -183,6 +183,7 @@ const IMPURE_CRATES: &[&str] = &[
     "sqlx",
     "tokio",
     "tokio_util",
+    "ureq",
 ];
 
 /// Parts of std that do.
@@ -203,6 +204,7 @@ const OWNED_CRATES: &[(&str, &str)] = &[
     ("aya_obj", "kernel"),
     ("bollard", "docker"),
     ("sqlx", "store"),
+    ("ureq", "daemon::webhook"),
 ];
 
 /// Where `unsafe` may be written. Of the sandbox: the child between fork and execve makes bare
