@@ -180,7 +180,13 @@ fn a_new_release_that_traces_is_diffed_and_drift_reaches_the_webhook() {
     assert_eq!(entries[0]["evidence"]["container"], second.id[..12]);
     let told = daemon.ctl(&["diff", &old.operand(), &new.operand()]);
     assert!(told.stdout.contains("ptrace: /app in "), "{told}");
-    let unified = daemon.ctl(&["diff", &old.operand(), &new.operand(), "--format", "unified"]);
+    let unified = daemon.ctl(&[
+        "diff",
+        &old.operand(),
+        &new.operand(),
+        "--format",
+        "unified",
+    ]);
     assert_eq!(unified.status, Some(1), "{unified}");
     assert!(unified.stdout.contains("ptrace"), "{unified}");
     assert!(unified.stdout.starts_with("--- image:"), "{unified}");

@@ -49,8 +49,8 @@ struct Drifted<'a> {
 }
 
 impl Collector {
-    /// Reads what an earlier daemon's users promoted. What they made while no daemon ran is told when
-    /// versions are made of it.
+    /// Reads what was promoted while an earlier daemon ran. What was made while none did is told when
+    /// versions are made of it; what an earlier one told is not told again.
     pub(super) fn take_up_promoted(&mut self) {
         let promoted = match self.keep.promoted() {
             Ok(promoted) => promoted,
@@ -66,9 +66,17 @@ impl Collector {
         }
     }
 
-    /// From now on everything of this is held against that version. What was made already, and is not
-    /// in it, is told at once.
-    pub(super) fn hold_against(&mut self, subject: &Subject, number: u64) -> Result<(), KeepError> {
+    /// A version was promoted. What was made already, and is not in it, is told at once.
+    pub(super) fn promoted(&mut self, subject: &Subject, number: u64) -> Result<(), KeepError> {
+        self.hold_against(subject, number)?;
+        for id in self.ids_of(subject) {
+            self.look_for_drift(subject, &id, |_| true, true);
+        }
+        Ok(())
+    }
+
+    /// From now on everything of this is held against that version.
+    fn hold_against(&mut self, subject: &Subject, number: u64) -> Result<(), KeepError> {
         let Some(kept) = self.keep.version(subject, number)? else {
             return Ok(());
         };
@@ -76,9 +84,6 @@ impl Collector {
         let promoted = Promoted::of(number, &kept.basis, &composed);
         self.drift.told.retain(|(of, _), _| of != subject);
         self.drift.promoted.insert(subject.clone(), promoted);
-        for id in self.ids_of(subject) {
-            self.look_for_drift(subject, &id, true);
-        }
         Ok(())
     }
 
@@ -109,8 +114,13 @@ impl Collector {
         let Some(promoted) = self.drift.promoted.get(subject).map(|one| one.number) else {
             return;
         };
+        let is_new = |call: &Call| {
+            changes
+                .iter()
+                .any(|one| (one.abi.as_str(), one.nr) == (call.abi.name(), call.nr))
+        };
         for id in self.ids_of(subject) {
-            self.look_for_drift(subject, &id, false);
+            self.look_for_drift(subject, &id, is_new, false);
         }
         let (target, name) = self.told_as(subject);
         tracing::info!(
@@ -129,14 +139,23 @@ impl Collector {
         });
     }
 
-    fn look_for_drift(&mut self, subject: &Subject, id: &str, earlier: bool) {
+    /// Tells what of a container's calls is drift, as far as they are wanted and were not told yet.
+    fn look_for_drift(
+        &mut self,
+        subject: &Subject,
+        id: &str,
+        wanted: impl Fn(&Call) -> bool,
+        earlier: bool,
+    ) {
         let Some(observation) = self.observed(id) else {
             return;
         };
         let Some(promoted) = self.drift.promoted.get(subject) else {
             return;
         };
-        for call in promoted.drift_of(&Basis::of(&observation)) {
+        let mut drift = promoted.drift_of(&Basis::of(&observation));
+        drift.retain(wanted);
+        for call in drift {
             let refusal = observation.refusals.iter().find(|one| one.call == call);
             let one = Drifted {
                 call,

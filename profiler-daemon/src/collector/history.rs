@@ -147,7 +147,7 @@ impl Collector {
         if !promoted {
             return Err(self.no_version(&meant, number));
         }
-        self.hold_against(&meant.subject, number)
+        self.promoted(&meant.subject, number)
             .map_err(|error| failed(&error))?;
         let kept = self
             .keep

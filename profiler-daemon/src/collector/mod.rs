@@ -211,6 +211,12 @@ impl Collector {
         collector
     }
 
+    /// All news from now on. Whoever must miss nothing asks before the collector works.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
     /// Works until told to stop; then keeps what is not kept yet.
     pub async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(RECONCILE);

@@ -180,6 +180,8 @@ impl Running {
             shortcomings,
         });
 
+        // Before the collector works, for its first news may be of what happened without a daemon.
+        let drift_news = collector.watch();
         let mut tasks = JoinSet::new();
         let token = stop.clone();
         tasks.spawn(async move {
@@ -215,9 +217,9 @@ impl Running {
             });
         }
         if let Some(url) = config.webhook.clone() {
-            let (commands, token) = (command_tx.clone(), stop.clone());
+            let token = stop.clone();
             tasks.spawn(async move {
-                webhook::run(url, commands, token.clone()).await;
+                webhook::run(url, drift_news, token.clone()).await;
                 // Everything else works without it.
                 token.cancelled().await;
                 "webhook"

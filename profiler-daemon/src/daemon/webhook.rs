@@ -5,14 +5,11 @@
 
 use std::{sync::mpsc, thread, time::Duration};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use ureq::tls::{RootCerts, TlsConfig};
 
-use crate::{
-    api::protocol::Event,
-    collector::command::{Command, CommandSender},
-};
+use crate::api::protocol::Event;
 
 /// News that wait at most.
 const MOST_WAITING: usize = 256;
@@ -26,15 +23,11 @@ const AGAIN: [Duration; 3] = [
 ];
 
 /// Posts news until told to stop.
-pub(super) async fn run(url: String, commands: CommandSender, stop: CancellationToken) {
-    let (reply, answer) = oneshot::channel();
-    if commands.send(Command::Watch { reply }).await.is_err() {
-        return;
-    }
-    drop(commands);
-    let Ok(mut news) = answer.await else {
-        return;
-    };
+pub(super) async fn run(
+    url: String,
+    mut news: broadcast::Receiver<Event>,
+    stop: CancellationToken,
+) {
     let (to, waiting) = mpsc::sync_channel::<String>(MOST_WAITING);
     // Posting blocks, and so has a thread of its own. It ends with the channel, or with the process.
     let posting = thread::Builder::new()

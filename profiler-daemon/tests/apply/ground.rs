@@ -202,8 +202,8 @@ impl Ground {
             "--stop-timeout",
             "1",
         ];
-        let serve = "mkdir -p /www; echo 'what was written before' > /www/index.html; \
-            trap 'exit 0' TERM; httpd -p 80 -h /www; while :; do sleep 1 & wait $!; done";
+        let serve = "mkdir -p /tmp/www; echo 'what was written before' > /tmp/www/index.html; \
+            trap 'exit 0' TERM; httpd -p 80 -h /tmp/www; while :; do sleep 1 & wait $!; done";
         self.docker(&words, &["pb-health", "sh", "-c", serve]);
         self.healthy(&web);
         web

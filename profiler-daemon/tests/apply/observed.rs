@@ -28,6 +28,14 @@ fn a_container_is_moved_to_its_own_profile() {
     let ground = Ground::new(&testbed);
     let web = ground.plain("web", ground.port);
     assert_eq!(answer(ground.port).as_deref(), Some(WORDS));
+    // The health check's wget waits only for an answer that is late: what it calls then is to be in
+    // the record too.
+    let late = "(sleep 1; printf 'HTTP/1.0 200 OK\\r\\n\\r\\nlate') | nc -l -p 81 >/dev/null & sleep 0.3; \
+        wget -q -O - http://127.0.0.1:81/";
+    assert_eq!(
+        ground.exec(&web, &["sh", "-c", late]).as_deref(),
+        Some("late")
+    );
     // It has just made calls for the first time, so others may follow.
     let ended = apply(&ground, &daemon, &[&web, "--watch", "2"]);
     assert_eq!(ended.status, Some(5), "{ended}");
