@@ -6,15 +6,20 @@ use serde_json::Value;
 /// Folders for what nobody relies on once a program has ended.
 const PASSING: [&str; 5] = ["/run", "/tmp", "/var/cache", "/var/run", "/var/tmp"];
 
+/// Where the engine mounts the process that `--init` puts first.
+const INIT: &str = "/sbin/docker-init";
+
 /// Paths that the container added, changed or removed and that are gone with it, of all that the
 /// engine tells; what is mounted into it is not, and neither is what lies where nobody relies on it.
 #[must_use]
 pub fn written(changed: &[String], container: &Value) -> Vec<String> {
-    let mounts = container["Mounts"].as_array();
+    let mounts = container["Mounts"].as_array().into_iter().flatten();
+    let tmpfs = container["HostConfig"]["Tmpfs"].as_object().into_iter();
+    let init = (container["HostConfig"]["Init"] == true).then_some(INIT);
     let mounts: Vec<&str> = mounts
-        .into_iter()
-        .flatten()
         .filter_map(|mount| mount["Destination"].as_str())
+        .chain(tmpfs.flat_map(|folders| folders.keys().map(String::as_str)))
+        .chain(init)
         .collect();
     let leaves_nothing = |path: &str| {
         let spared = mounts.iter().chain(&PASSING);
@@ -45,8 +50,11 @@ mod tests {
 
     fn own(changed: &[&str]) -> Vec<String> {
         let changed: Vec<String> = changed.iter().map(|path| (*path).to_owned()).collect();
-        let mounts = json!({"Mounts": [{"Destination": "/data"}, {"Destination": "/srv/deep/in"}]});
-        written(&changed, &mounts)
+        let container = json!({
+            "Mounts": [{"Destination": "/data"}, {"Destination": "/srv/deep/in"}],
+            "HostConfig": {"Tmpfs": {"/scratch": "size=1m"}, "Init": true},
+        });
+        written(&changed, &container)
     }
 
     #[test]
@@ -61,6 +69,8 @@ mod tests {
         assert_eq!(own(&[]), Vec::<String>::new());
         let mounted = ["/data", "/data/file", "/srv", "/srv/deep", "/srv/deep/in"];
         assert_eq!(own(&mounted), Vec::<String>::new());
+        let made = ["/scratch", "/sbin", "/sbin/docker-init"];
+        assert_eq!(own(&made), Vec::<String>::new());
         let passing = ["/run", "/run/nginx.pid", "/tmp", "/var", "/var/cache/x/y"];
         assert_eq!(own(&passing), Vec::<String>::new());
     }

@@ -15,7 +15,7 @@ use crate::{
         version_of,
         wording::qualified,
     },
-    profile::version::Subject,
+    profile::version::{Change, Changed, Subject},
     seccomp::{arch::Arch, difference::Direction},
 };
 
@@ -27,7 +27,7 @@ const MOST_SHOWN: usize = 20;
 pub(super) struct Evidence(BTreeMap<(String, u32), Who>);
 
 struct Who {
-    /// The container's name, or the beginning of its id; none if several of an image's made it.
+    /// The container's name, or the beginning of its id; none if it is not known any more.
     container: Option<String>,
     /// The executable, or what the caller called itself.
     exe: String,
@@ -52,13 +52,13 @@ impl Evidence {
             },
             Subject::Image(name) => {
                 let calls = client.explain_image(&name, None).await.unwrap_or_default();
-                Self::read(calls, |call| {
-                    let made_in = &call.coverage.as_ref()?.made_in;
-                    match made_in.as_slice() {
-                        [only] => Some(only.chars().take(12).collect()),
-                        _ => None,
-                    }
-                })
+                let mut known = Self::read(calls, |_| None);
+                // Versions know the container too, as long as they are kept.
+                if let Ok(history) = client.history(&Subject::Image(name)).await {
+                    let versions = history.versions.iter().rev();
+                    known.take_in(versions.flat_map(|version| &version.changes));
+                }
+                known
             }
         }
     }
@@ -75,6 +75,22 @@ impl Evidence {
             Some(((call.abi, call.nr), who))
         });
         Self(known.collect())
+    }
+
+    /// What versions say of the calls that were new in them.
+    fn take_in<'c>(&mut self, changes: impl Iterator<Item = &'c Change>) {
+        for change in changes.filter(|change| change.change == Changed::Added) {
+            let (Some(exe), Some(at_ms)) = (&change.exe, change.at_ms) else {
+                continue;
+            };
+            let container = change.container.as_ref();
+            let who = Who {
+                container: container.map(|id| id.chars().take(12).collect()),
+                exe: exe.clone(),
+                at_ms,
+            };
+            self.0.insert((change.abi.clone(), change.nr), who);
+        }
     }
 
     fn who(&self, line: &Line) -> Option<&Who> {
