@@ -118,19 +118,8 @@ impl Collector {
             _ => kept.completeness,
         };
         let composed = self.composed(&kept.basis.observation(), None, options);
-        let containers = match &meant.subject {
-            Subject::Container(_) => vec![meant.name],
-            Subject::Image(key) => {
-                let containers = self.containers.values();
-                let of_image = containers.filter(|container| {
-                    let image = container.identity.image.as_ref();
-                    image.is_some_and(|image| key_of(image) == key)
-                });
-                of_image
-                    .map(|container| container.identity.display_name().to_owned())
-                    .collect()
-            }
-        };
+        let ids = self.ids_of(&meant.subject);
+        let containers = ids.iter().map(|id| self.name(id)).collect();
         Ok(VersionExport {
             version: kept.version,
             export: exported(&composed, completeness, containers),

@@ -3,6 +3,8 @@
 //!
 //! Pure: nothing here asks or prints.
 
+use serde_json::{Value, json};
+
 use super::printable::printable;
 use crate::{
     seccomp::preflight::{Effect, Obstacle},
@@ -39,5 +41,15 @@ pub(super) fn filter(proof: Option<&Proof>) -> String {
             };
             format!("{what} ({})", printable(told))
         }
+    }
+}
+
+/// The same with stable keys.
+pub(super) fn filter_value(proof: &Proof) -> Value {
+    match proof {
+        Proof::Read { told, findings } => {
+            json!({"read": true, "told": told, "findings": findings})
+        }
+        Proof::Unknown(why) => json!({"read": false, "told": why, "findings": []}),
     }
 }

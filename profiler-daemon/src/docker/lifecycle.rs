@@ -12,7 +12,7 @@ use bollard::{
     exec::StartExecResults,
     models::{
         ContainerCreateBody, ContainerInspectResponse, ContainerSummary, EndpointSettings,
-        ExecConfig, ImageInspect, NetworkConnectRequest,
+        ExecConfig, NetworkConnectRequest,
     },
     query_parameters::{
         AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptionsBuilder,
@@ -112,6 +112,13 @@ pub struct EngineFacts {
     pub defaults: EngineDefaults,
     /// The runtimes that it knows.
     pub runtimes: Runtimes,
+}
+
+/// What is to be known of an image before a container is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// Its containers have a health check.
+    pub has_health_check: bool,
 }
 
 /// A way to do things to the containers of one engine.
@@ -215,9 +222,15 @@ impl Lifecycle {
     ///
     /// # Errors
     /// It has none of that name.
-    pub async fn image(&self, reference: &str) -> Answer<ImageInspect> {
+    pub async fn image(&self, reference: &str) -> Answer<ImageFacts> {
         let answer = self.client.docker.inspect_image(reference);
-        self.within("tell of the image", QUESTION, answer).await
+        let image = self.within("tell of the image", QUESTION, answer).await?;
+        let config = image.config.unwrap_or_default();
+        let test = config.healthcheck.and_then(|check| check.test);
+        let kind = test.and_then(|test| test.into_iter().next());
+        Ok(ImageFacts {
+            has_health_check: kind.is_some_and(|kind| kind != "NONE"),
+        })
     }
 
     /// Makes a container; its id.

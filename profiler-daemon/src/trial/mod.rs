@@ -22,7 +22,7 @@ use thiserror::Error;
 use self::observer::Observer;
 use crate::docker::{
     fresh::Fresh,
-    lifecycle::{EngineFacts, Lifecycle, LifecycleError},
+    lifecycle::{EngineFacts, ImageFacts, Lifecycle, LifecycleError},
 };
 
 /// Where containers are tried.
@@ -63,6 +63,20 @@ impl From<LifecycleError> for TrialError {
     fn from(error: LifecycleError) -> Self {
         Self::Engine(error)
     }
+}
+
+/// What is known of an image, before anything is made of it.
+///
+/// # Errors
+/// The engine has none of that name, or does not answer.
+pub async fn image(lifecycle: &Lifecycle, reference: &str) -> Result<ImageFacts, TrialError> {
+    lifecycle
+        .image(reference)
+        .await
+        .map_err(|error| match error {
+            LifecycleError::Missing { said } => TrialError::NoImage { said },
+            error => error.into(),
+        })
 }
 
 impl Stage {

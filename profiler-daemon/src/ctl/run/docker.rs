@@ -25,7 +25,7 @@ use crate::{
         lifecycle::Lifecycle,
     },
     seccomp::preflight::Effect,
-    trial::{Stage, attended::Attended, observer::Observer},
+    trial::{self, Stage, attended::Attended, observer::Observer},
 };
 
 /// Runs the container and reports; ends as it does.
@@ -83,16 +83,7 @@ async fn perform(
     let endpoint = args.engine.endpoint()?;
     let lifecycle = Lifecycle::new(&endpoint)?;
     let facts = lifecycle.facts().await?;
-    lifecycle.image(image).await.map_err(|error| {
-        let failure = Failure::from(error);
-        match failure.status {
-            ExitStatus::NotFound => Failure::new(
-                ExitStatus::NotFound,
-                failure.message.unwrap_or_default() + "; pull it first, with docker pull",
-            ),
-            _ => failure,
-        }
-    })?;
+    trial::image(&lifecycle, image).await?;
     let fresh = fresh(args, image, seccomp);
     let name = fresh
         .runtime

@@ -10,7 +10,7 @@ use crate::{
     audit::loaded::LoadedFinding,
     ctl::{
         args::Format,
-        enforced_wording::filter,
+        enforced_wording::{filter, filter_value},
         exit::Failure,
         loaded_wording,
         printable::{printable, wrapped},
@@ -150,12 +150,7 @@ impl Report<'_> {
                 "kinds": refusals.iter().map(kind).collect::<Vec<_>>(),
                 "of_further_kinds": 0,
             })),
-            "filter": proof.as_ref().map(|proof| match proof {
-                Proof::Read { told, findings } => {
-                    json!({"read": true, "told": told, "findings": findings})
-                }
-                Proof::Unknown(why) => json!({"read": false, "told": why, "findings": []}),
-            }),
+            "filter": proof.as_ref().map(filter_value),
         })
     }
 }

@@ -26,13 +26,10 @@ use super::{
 };
 use crate::{
     api::client::Client,
-    docker::{
-        fresh::Fresh,
-        lifecycle::{Lifecycle, LifecycleError},
-    },
+    docker::{fresh::Fresh, lifecycle::Lifecycle},
     seccomp::dialects::docker::resolve::Circumstances,
     trial::{
-        Stage,
+        self, Stage,
         check::Check,
         observer::Observer,
         round::{Course, Round},
@@ -122,26 +119,11 @@ fn fresh(args: &VerifyArgs) -> Fresh {
 
 /// What shows that the image works: what was asked for, else what the image itself has.
 async fn check(args: &VerifyArgs, lifecycle: &Lifecycle) -> Result<Check, Failure> {
-    let image = match lifecycle.image(&args.image).await {
-        Ok(image) => image,
-        Err(LifecycleError::Missing { said }) => {
-            return Err(Failure::new(
-                ExitStatus::NotFound,
-                format!("{said}; pull it first, with docker pull"),
-            ));
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let image = trial::image(lifecycle, &args.image).await?;
     if !args.check.is_empty() {
         return Ok(Check::Command(args.check.clone()));
     }
-    let test = image
-        .config
-        .and_then(|config| config.healthcheck)
-        .and_then(|check| check.test)
-        .unwrap_or_default();
-    let has_one = test.first().is_some_and(|kind| kind != "NONE");
-    Ok(if has_one {
+    Ok(if image.has_health_check {
         Check::Health
     } else {
         Check::Lives(ALIVE)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::judge::{NOT_STOPPED, Tally, Verdict};
 use crate::{
     ctl::{
-        enforced_wording::{filter, obstacle_told},
+        enforced_wording::{filter, filter_value, obstacle_told},
         loaded_wording,
         printable::{printable, wrapped},
         table::WIDTH,
@@ -199,10 +199,7 @@ fn value(verdict: &Verdict) -> Value {
         "obstacles": verdict.obstacles,
         "control": verdict.control.as_ref().map(tally_value),
         "under_profile": verdict.tally.as_ref().map(tally_value),
-        "filter": verdict.proof.as_ref().map(|proof| match proof {
-            Proof::Read { told, findings } => json!({"read": true, "told": told, "findings": findings}),
-            Proof::Unknown(why) => json!({"read": false, "told": why, "findings": []}),
-        }),
+        "filter": verdict.proof.as_ref().map(filter_value),
         "refused_anew": verdict.refused_anew().into_iter().map(refusal_value).collect::<Vec<_>>(),
     })
 }
