@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod fuzz;
 mod program;
+mod silence;
 mod suite;
 mod testbed;
 mod workspace;

@@ -3,14 +3,13 @@
 //! A test file that says `mod testbed;` needs the machine: it runs alone and with one thread, in a testbed that is
 //! brought up for it. In CI (`CI=true`) nothing may be skipped.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{bpf, testbed, workspace};
+use crate::{bpf, silence, testbed, workspace};
 
 /// The crates that are tested; profiler-ebpf builds for the kernel only.
 const PACKAGES: [&str; 3] = ["profiler-common", "profiler-daemon", "xtask"];
@@ -61,11 +60,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         if !was_up && !options.keep {
             testbed::down()?;
         }
+        summarize(&outcomes, &skipped);
         ran?;
     } else {
         skipped.extend(machine.iter().map(|file| file.name.clone()));
+        summarize(&outcomes, &skipped);
     }
-    summarize(&outcomes, &skipped);
 
     let failed: Vec<&str> = outcomes
         .iter()
@@ -90,8 +90,18 @@ fn on_testbed(machine: &[&TestFile], outcomes: &mut Vec<Outcome>) -> Result<()> 
         .context("the testbed can't be brought up; `cargo xtask doctor` says what is missing")?;
     let description = testbed::description()?;
     for file in machine {
-        let words = ["--test", &file.name, "--", "--test-threads=1"];
-        outcomes.push(cargo_test(&file.name, &words, Some(&description))?);
+        // One line a test: of one that hangs, the name is known.
+        let words = [
+            "--test",
+            &file.name,
+            "--",
+            "--test-threads=1",
+            "--format=pretty",
+        ];
+        // What hangs may be the engine, and then all that is left would hang as well.
+        let outcome = cargo_test(&file.name, &words, Some(&description))
+            .inspect_err(|_| eprintln!("the engine's last words:\n{}", testbed::last_words()))?;
+        outcomes.push(outcome);
     }
     Ok(())
 }
@@ -113,12 +123,11 @@ fn cargo_test(name: &str, words: &[&str], testbed: Option<&Path>) -> Result<Outc
             }
         }
     }
-    command.args(words).stdout(Stdio::piped());
+    command.args(words);
     command.env_remove(testbed::VARIABLE);
     if let Some(description) = testbed {
         command.env(testbed::VARIABLE, description);
     }
-    let mut child = command.spawn().context("cargo can't be started")?;
     let mut outcome = Outcome {
         name: name.to_owned(),
         passed: 0,
@@ -127,14 +136,8 @@ fn cargo_test(name: &str, words: &[&str], testbed: Option<&Path>) -> Result<Outc
         success: false,
         took: Duration::ZERO,
     };
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).lines() {
-            let line = line?;
-            println!("{line}");
-            outcome.count(&line);
-        }
-    }
-    outcome.success = child.wait()?.success();
+    outcome.success = silence::run(&mut command, |line| outcome.count(line))
+        .with_context(|| format!("testing {name}"))?;
     outcome.took = begin.elapsed();
     Ok(outcome)
 }

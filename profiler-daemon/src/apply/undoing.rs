@@ -32,7 +32,7 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 /// it down. Without this a container that is put back could be renamed once more.
 const SHORTLY: Duration = Duration::from_millis(500);
 /// How long making or renaming a container may be under way after whoever asked for it has died.
-const LATE: Duration = Duration::from_secs(5);
+const LATE: Duration = Duration::from_secs(10);
 /// What the engine gives a container that is configured with none.
 const STOP_TIMEOUT: u64 = 10;
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Child, Stdio},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     ground::{Ground, PATIENCE, answer, free_port, unfolded},
-    testbed::{Testbed, eventually},
+    testbed::{Testbed, ended_within, eventually},
 };
 
 /// Steps of a move of a container that holds something exclusive.
@@ -32,18 +33,27 @@ fn begun(ground: &Ground, web: &str, step: usize) -> Child {
         .spawn()
         .expect("profilectl starts");
     let said = child.stderr.take().expect("a pipe");
-    let mut lines = BufReader::new(said).lines();
+    let (send, lines) = mpsc::channel();
+    thread::spawn(move || {
+        // Read on when nobody hears it any more, so that nobody who writes there is ended by that.
+        for line in BufReader::new(said).lines().map_while(Result::ok) {
+            let _ = send.send(line);
+        }
+    });
     let mark = format!(" {step}/{STEPS} ");
     let mut heard = String::new();
     loop {
-        match lines.next() {
-            Some(Ok(line)) if line.contains(&mark) => break,
-            Some(Ok(line)) => heard.push_str(&format!("{line}\n")),
-            _ => panic!("it ended before step {step}; it said:\n{heard}"),
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) if line.contains(&mark) => break,
+            Ok(line) => heard.push_str(&format!("{line}\n")),
+            Err(why) => {
+                // It may have ended already.
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("it does not come to step {step} ({why}); it said:\n{heard}");
+            }
         }
     }
-    // Somebody has to read on, so that nobody who writes there is ended by that.
-    thread::spawn(move || lines.for_each(drop));
     child
 }
 
@@ -68,9 +78,14 @@ fn kill(child: &mut Child) {
 /// Waits until the one container works and nothing else is left; the longest time that nobody
 /// answered until then.
 fn longest_silence(ground: &Ground, web: &str, port: u16, step: usize) -> Duration {
-    let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
+    let (began, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
     loop {
-        assert!(!ground.names(web).is_empty(), "step {step}: all are gone");
+        let names = ground.names(web);
+        assert!(
+            began.elapsed() < PATIENCE,
+            "step {step}: left are {names:?}"
+        );
+        assert!(!names.is_empty(), "step {step}: all are gone");
         if answer(port).is_some() {
             longest = longest.max(last.elapsed());
             last = Instant::now();
@@ -128,7 +143,8 @@ fn killed_with_its_guard_the_next_move_puts_it_in_order() {
         let mut child = begun(ground, web, step);
         kill_process(guard(child.id()), Signal::KILL).expect("the guard can be killed");
         kill(&mut child);
-        // Whatever there is, it is enough to go on from.
+        // Whatever there is, it is enough to go on from, once the engine has done what it was asked for.
+        thread::sleep(Duration::from_secs(3));
         assert!(!ground.names(web).is_empty(), "step {step}: all are gone");
         let recovered = step % 2 == 0;
         if recovered {
@@ -145,6 +161,35 @@ fn killed_with_its_guard_the_next_move_puts_it_in_order() {
 }
 
 #[test]
+fn what_the_engine_makes_only_after_the_death_is_removed_too() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let ground = Ground::new(&testbed);
+    let web = ground.plain("web", ground.port);
+    let mut guard = ground
+        .command(&[&web, "--guard"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("profilectl starts");
+    let mut said = String::new();
+    let mut lines = BufReader::new(guard.stdout.take().expect("a pipe"));
+    lines.read_line(&mut said).expect("a word");
+    assert_eq!(said, "watching\n");
+    drop(guard.stdin.take());
+    // The guard finds nothing of a move by now.
+    thread::sleep(Duration::from_secs(3));
+    let late = format!("{web}.profilectl-new");
+    testbed.docker_ok(&["create", "--name", &late, "pb-busybox", "true"]);
+    eventually("what came late to be removed", PATIENCE, || {
+        ground.works(&web, ground.port).then_some(())
+    });
+    let ended = ended_within(&mut guard, PATIENCE).expect("it ends");
+    assert_eq!(ended.code(), Some(0));
+}
+
+#[test]
 fn a_signal_is_the_old_container_again_and_the_shells_status() {
     let Some(testbed) = Testbed::get() else {
         return;
@@ -155,7 +200,7 @@ fn a_signal_is_the_old_container_again_and_the_shells_status() {
     for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let mut child = begun(&ground, &web, 7);
         kill_process(Pid::from_child(&child), signal).expect("it can be signalled");
-        let ended = child.wait().expect("it is a child");
+        let ended = ended_within(&mut child, PATIENCE).expect("it ends");
         assert_eq!(ended.code(), Some(status));
         assert_eq!(ground.inspect(&web)["Id"], id);
         assert!(ground.works(&web, ground.port));
@@ -176,6 +221,7 @@ fn one_container_is_moved_by_one_at_a_time() {
         unfolded(&ended.stderr).contains("another `profilectl apply` is moving it"),
         "{ended}"
     );
-    assert_eq!(child.wait().expect("a child").code(), Some(0));
+    let ended = ended_within(&mut child, PATIENCE).expect("it ends");
+    assert_eq!(ended.code(), Some(0));
     assert!(ground.works(&web, ground.port));
 }

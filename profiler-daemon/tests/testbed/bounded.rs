@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// How a program ended, and what it wrote.
@@ -36,7 +37,11 @@ impl fmt::Display for Ended {
     }
 }
 
-/// Runs a program to its end; kills it when that takes longer than `patience`.
+/// How long what a program left behind may hold its pipes open after its own end.
+const LINGERING: Duration = Duration::from_secs(20);
+
+/// Runs a program to its end; kills it when that takes longer than `patience`. What it left behind
+/// is not waited for without end: then what was written so far is all there is.
 pub(crate) fn run(command: &mut Command, patience: Duration) -> Ended {
     let mut child = command
         .stdin(Stdio::null())
@@ -44,35 +49,66 @@ pub(crate) fn run(command: &mut Command, patience: Duration) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let stdout = drain(child.stdout.take());
-    let stderr = drain(child.stderr.take());
+    let stdout = Drain::of(child.stdout.take());
+    let stderr = Drain::of(child.stderr.take());
+    let status = ended_within(&mut child, patience).and_then(|status| status.code());
+    let until = Instant::now() + LINGERING;
+    Ended {
+        status,
+        stdout: stdout.text(until),
+        stderr: stderr.text(until),
+    }
+}
+
+/// Waits for a child's end; kills it when that takes longer than `patience`, and tells nothing then.
+pub(crate) fn ended_within(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let begin = Instant::now();
-    let status = loop {
+    loop {
         if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            break status.code();
+            return Some(status);
         }
         if begin.elapsed() > patience {
             child.kill().expect("a child can be killed");
             child.wait().expect("a child can be waited for");
-            break None;
+            return None;
         }
         std::thread::sleep(Duration::from_millis(10));
-    };
-    Ended {
-        status,
-        stdout: stdout.join().expect("the reader of stdout"),
-        stderr: stderr.join().expect("the reader of stderr"),
     }
 }
 
-fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            pipe.read_to_end(&mut bytes).expect("a pipe can be read");
-        }
+/// What comes out of a pipe, as it comes.
+struct Drain {
+    read: Arc<Mutex<Vec<u8>>>,
+    closed: mpsc::Receiver<()>,
+}
+
+impl Drain {
+    fn of(mut pipe: Option<impl Read + Send + 'static>) -> Self {
+        let read = Arc::new(Mutex::new(Vec::new()));
+        let (close, closed) = mpsc::channel();
+        let so_far = Arc::clone(&read);
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Some(pipe) = &mut pipe {
+                match pipe.read(&mut piece) {
+                    Ok(0) | Err(_) => break,
+                    Ok(bytes) => so_far.lock().expect("a buffer").extend(&piece[..bytes]),
+                }
+            }
+            drop(close);
+        });
+        Self { read, closed }
+    }
+
+    /// All of it, or what there is by then.
+    fn text(self, until: Instant) -> String {
+        // Nothing is ever sent: either the pipe is closed, or it is too late.
+        let _ = self
+            .closed
+            .recv_timeout(until.saturating_duration_since(Instant::now()));
+        let bytes = self.read.lock().expect("a buffer");
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    }
 }
 
 /// Asks again and again until there is an answer; panics after `patience`.

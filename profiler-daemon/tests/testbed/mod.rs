@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(crate) use bounded::{Ended, eventually, run};
+pub(crate) use bounded::{Ended, ended_within, eventually, run};
 pub(crate) use container::Container;
 pub(crate) use daemon::{Daemon, DaemonOptions};
 pub(crate) use probe::{compile_c, strace_names};

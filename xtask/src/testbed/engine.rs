@@ -17,6 +17,9 @@ use sha2::{Digest, Sha256};
 use super::{Runtime, hierarchy, remove};
 use crate::{program, workspace};
 
+/// The file in the testbed's folder that dockerd writes its log to.
+const LOG: &str = "dockerd.log";
+
 /// An engine to talk to: ours, or the host's.
 pub(crate) struct Engine {
     pub(crate) socket: PathBuf,
@@ -66,7 +69,7 @@ pub(super) fn start(folder: &Path, runtimes: &BTreeMap<String, Runtime>) -> Resu
     workspace::folder(folder)?;
     workspace::folder(&run)?;
     hierarchy::clear_unified(folder)?;
-    let log = folder.join("dockerd.log");
+    let log = folder.join(LOG);
     let dockerd =
         program::found("dockerd").context("dockerd is not here: apt-get install docker.io")?;
     let mut command = Command::new(dockerd);
@@ -103,12 +106,15 @@ pub(super) fn start(folder: &Path, runtimes: &BTreeMap<String, Runtime>) -> Resu
     let begin = Instant::now();
     while engine.version().is_err() {
         if let Some(status) = child.try_wait()? {
-            bail!("dockerd ended ({status}); its last words:\n{}", tail(&log));
+            bail!(
+                "dockerd ended ({status}); its last words:\n{}",
+                last_words(folder)
+            );
         }
         if begin.elapsed() > Duration::from_secs(60) {
             bail!(
                 "dockerd does not answer after a minute; its last words:\n{}",
-                tail(&log)
+                last_words(folder)
             );
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -288,8 +294,9 @@ fn mounts() -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-fn tail(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
+/// The end of what dockerd has logged.
+pub(crate) fn last_words(folder: &Path) -> String {
+    let text = std::fs::read_to_string(folder.join(LOG)).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(8)..].join("\n")
+    lines[lines.len().saturating_sub(16)..].join("\n")
 }

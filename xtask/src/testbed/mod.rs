@@ -90,6 +90,11 @@ pub(crate) fn description() -> Result<PathBuf> {
     Ok(folder()?.join("testbed.json"))
 }
 
+/// The end of what the engine has logged; for a person, when something went wrong.
+pub(crate) fn last_words() -> String {
+    folder().map_or_else(|_| String::new(), |folder| engine::last_words(&folder))
+}
+
 /// Whether the testbed's engine answers already.
 pub(crate) fn is_up() -> Result<bool> {
     Ok(description()?.is_file() && engine::handle(&folder()?)?.version().is_ok())

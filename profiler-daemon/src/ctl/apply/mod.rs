@@ -256,7 +256,8 @@ async fn guarding(
     let Ok(Some(_hold)) = hold else {
         return Ok(ExitStatus::Found);
     };
-    let done = put_in_order(args, &names, real, terminal).await?;
+    // Not if there is something: the engine may be about to make what it was asked for.
+    let done = undone(&names, real, terminal).await?;
     Ok(if done {
         ExitStatus::Done
     } else {
@@ -288,6 +289,12 @@ async fn put_in_order(
         );
         return Ok(false);
     }
+    undone(names, real, terminal).await
+}
+
+/// Undoes whatever there is of a move whose process has died. False if it cannot be decided what that
+/// is.
+async fn undone(names: &Names, real: &Real, terminal: &Terminal) -> Result<bool, Failure> {
     let mut tell = |what: &str| say(terminal, names, &format!("undo: {what}"));
     let undone = undo(real, names, true, &mut tell).await.map_err(failed)?;
     if let Some(stuck) = undone.stuck {
