@@ -30,7 +30,7 @@ use std::{
     io::{Read, Write},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     thread,
 };
 
@@ -358,24 +358,40 @@ fn a_person_at_the_terminal_is_asked() {
     }
 }
 
+/// A process group of its own, which is killed with its guard.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.wait();
+    }
+}
+
 /// `run` in a process group of its own, once the command has said that it is ready.
-fn started(ground: &Ground, options: &[&str], script: &str) -> Child {
+fn started(ground: &Ground, options: &[&str], script: &str) -> Group {
     let script = script.replace("READY", "echo > ready");
     let mut words = vec!["run", "--profile", "docker-default"];
     words.extend(options);
     words.extend(["--", "/bin/sh", "-c", &script]);
     let _ = fs::remove_file(ground.path("ready"));
-    let child = ground
-        .profilectl(&words)
+    let run = ground.profilectl(&words);
+    // Who ignores a signal hands that down, and no shell can trap it then: CI may run under nohup.
+    let child = Command::new("env")
+        .arg("--default-signal=HUP,INT,QUIT,TERM,USR1")
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(ground.path(""))
         .process_group(0)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("profilectl starts");
+    let group = Group(child);
     eventually("the command is ready", PATIENCE, || {
         ground.path("ready").exists().then_some(())
     });
-    child
+    group
 }
 
 #[test]
@@ -392,14 +408,16 @@ fn signals_reach_the_command_which_decides() {
     ] {
         for options in [&[][..], &["--plain"]] {
             let script = format!("{trap} READY; while :; do sleep 0.1; done");
-            let mut child = started(&ground, options, &script);
+            let mut group = started(&ground, options, &script);
             if to_group {
                 // As a terminal does on Ctrl-C.
-                kill_process_group(Pid::from_child(&child), signal).expect("the group is there");
+                kill_process_group(Pid::from_child(&group.0), signal).expect("the group is there");
             } else {
-                kill_process(Pid::from_child(&child), signal).expect("profilectl is there");
+                kill_process(Pid::from_child(&group.0), signal).expect("profilectl is there");
             }
-            let status = eventually("run ends", PATIENCE, || child.try_wait().expect("a child"));
+            let status = eventually("run ends", PATIENCE, || {
+                group.0.try_wait().expect("a child")
+            });
             assert_eq!(status.code(), Some(wanted), "{trap} {signal:?} {options:?}");
         }
     }
@@ -412,11 +430,11 @@ fn a_supervisor_that_dies_ends_the_command_and_lets_nothing_through() {
         // What the shell started lives on, and tries what the profile refuses when nobody watches.
         let script = "(while [ ! -e go ]; do sleep 0.05; done; unshare -U true 2> error; echo > end) & \
                       echo $$ > pid; READY; wait; echo > outlived";
-        let mut child = started(&ground, options, script);
+        let mut group = started(&ground, options, script);
         let pid = fs::read_to_string(ground.path("pid")).expect("the shell's pid");
         let shell = Pid::from_raw(pid.trim().parse().expect("a number")).expect("a pid");
-        child.kill().expect("profilectl can be killed");
-        child.wait().expect("its end");
+        group.0.kill().expect("profilectl can be killed");
+        group.0.wait().expect("its end");
         eventually("the command ends with it", PATIENCE, || {
             let gone = test_kill_process(shell).is_err();
             let state =
