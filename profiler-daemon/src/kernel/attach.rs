@@ -26,8 +26,6 @@ impl Plan {
             None
         };
         if let Some(pins) = pins {
-            // What a daemon that died while it attached has left is not whole.
-            let _ = fs::remove_dir_all(pins.run());
             pins.make_run().map_err(|error| KernelError::PinDirectory {
                 path: pins.run().to_owned(),
                 reason: error.to_string(),
