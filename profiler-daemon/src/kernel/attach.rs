@@ -58,12 +58,17 @@ impl Plan {
                 let _ = fs::remove_file(run.join(format!("{}_link", spec.name)));
             }
         }
-        for run in others {
-            if let Err(error) = fs::remove_dir_all(&run) {
-                tracing::warn!(path = %run.display(), %error, "cannot remove an earlier run's pins");
-            }
-        }
+        forget(&others);
         Ok(())
+    }
+}
+
+/// Removes the pins of earlier runs, whose programs are detached.
+pub(super) fn forget(runs: &[PathBuf]) {
+    for run in runs {
+        if let Err(error) = fs::remove_dir_all(run) {
+            tracing::warn!(path = %run.display(), %error, "cannot remove an earlier run's pins");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -34,11 +34,11 @@ pub(super) fn detach(runs: &[PathBuf], name: &str) {
     }
 }
 
-/// Detaches all programs of one layout version.
-pub(super) fn detach_all(version: &Path) {
-    for run in pins::runs_in(version) {
-        for program in pins::programs_in(&run) {
-            detach(std::slice::from_ref(&run), &program);
+/// Detaches all programs of these runs.
+pub(super) fn detach_all(runs: &[PathBuf]) {
+    for run in runs {
+        for program in pins::programs_in(run) {
+            detach(std::slice::from_ref(run), &program);
         }
     }
 }

@@ -9,6 +9,7 @@ use aya::{
 
 use super::{
     arguments::{self, Specs},
+    attach,
     detach::detach_all,
     error::KernelError,
     layout,
@@ -59,6 +60,10 @@ impl Loaded {
                 mend(pins)?;
             }
             if plan.is_running(pins) {
+                // A daemon that died once these were attached has left them.
+                let left = pins.other_runs();
+                detach_all(&left);
+                attach::forget(&left);
                 let mut running = Self {
                     hooks: plan.hooks,
                     ebpf: None,
@@ -201,7 +206,7 @@ fn mend(pins: &Pins) -> Result<(), KernelError> {
 
 /// Detaches the programs of another layout version, and removes its pins.
 fn retire(version: &Path) -> std::io::Result<()> {
-    detach_all(version);
+    detach_all(&pins::runs_in(version));
     std::fs::remove_dir_all(version)
 }
 
@@ -237,7 +242,12 @@ fn begin_arguments<T: BorrowMut<MapData>>(
 }
 
 impl Plan {
-    fn load(&self, settings: &Settings, pins: Option<&Pins>) -> Result<Ebpf, KernelError> {
+    /// Makes the maps, or takes the pinned ones.
+    pub(super) fn load(
+        &self,
+        settings: &Settings,
+        pins: Option<&Pins>,
+    ) -> Result<Ebpf, KernelError> {
         let counting = u8::from(settings.counting);
         let arguments = u8::from(settings.records_arguments());
         let only_cgroup = settings.only_cgroup.unwrap_or(0);

@@ -4,11 +4,15 @@
 //! theirs have gone, for what they recorded in between. Both are unions, and the old pins go in one step
 //! when all is there: wherever this is cut off, the next daemon does it again and comes to the same.
 
+#[cfg(test)]
+mod ground;
 mod join;
+#[cfg(test)]
+mod join_tests;
 mod layout;
 mod tables;
 #[cfg(test)]
-mod tests;
+mod upgrade_tests;
 
 use std::{
     fs,
@@ -33,7 +37,7 @@ use super::{
     detach::detach_all,
     error::KernelError,
     layout::mismatch,
-    pins::Pins,
+    pins::{self, Pins},
     pod::Plain,
     reported::Mapped,
     settings::Settings,
@@ -149,7 +153,7 @@ impl Predecessor {
 
     /// Detaches its programs, and waits until the kernel has let go of them.
     pub(super) fn detach(&self) {
-        detach_all(self.pins.base());
+        detach_all(&pins::runs_in(self.pins.base()));
     }
 
     /// The news that nobody has read yet.
