@@ -8,6 +8,7 @@
     reason = "a test ends where its ground gives way"
 )]
 
+mod exchanged;
 mod testbed;
 
 use std::{

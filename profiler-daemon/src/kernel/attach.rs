@@ -26,8 +26,6 @@ impl Plan {
             None
         };
         if let Some(pins) = pins {
-            // What a daemon that died while it attached has left is not whole.
-            let _ = fs::remove_dir_all(pins.run());
             pins.make_run().map_err(|error| KernelError::PinDirectory {
                 path: pins.run().to_owned(),
                 reason: error.to_string(),
@@ -60,12 +58,17 @@ impl Plan {
                 let _ = fs::remove_file(run.join(format!("{}_link", spec.name)));
             }
         }
-        for run in others {
-            if let Err(error) = fs::remove_dir_all(&run) {
-                tracing::warn!(path = %run.display(), %error, "cannot remove an earlier run's pins");
-            }
-        }
+        forget(&others);
         Ok(())
+    }
+}
+
+/// Removes the pins of earlier runs, whose programs are detached.
+pub(super) fn forget(runs: &[PathBuf]) {
+    for run in runs {
+        if let Err(error) = fs::remove_dir_all(run) {
+            tracing::warn!(path = %run.display(), %error, "cannot remove an earlier run's pins");
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::{
 
 use aya::programs::{ProgramInfo, loaded_programs};
 
+use super::pins;
+
 /// How long the kernel may take; it frees a link after a grace period, some ten milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -28,6 +30,15 @@ pub(super) fn detach(runs: &[PathBuf], name: &str) {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Detaches all programs of these runs.
+pub(super) fn detach_all(runs: &[PathBuf]) {
+    for run in runs {
+        for program in pins::programs_in(run) {
+            detach(std::slice::from_ref(run), &program);
         }
     }
 }

@@ -1,11 +1,25 @@
 //! Pinned maps: taken over only if they are what this build would have made.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use aya::maps::MapData;
 use profiler_common::{filter::Filter, record::CgroupRecord, refusal::Refusal};
 
 use super::{error::KernelError, pins::Pins, plan::Plan, settings::Settings};
+
+/// How a pinned map differs from one with values of this size and as many entries, 0 for any number.
+pub(super) fn mismatch(path: &Path, value_size: usize, entries: u32) -> Option<String> {
+    let info = match MapData::from_pin(path).and_then(|map| map.info()) {
+        Ok(info) => info,
+        Err(error) => return Some(super::error::chain(&error)),
+    };
+    let size = info.value_size() as usize;
+    if size != value_size {
+        return Some(format!("values of {size} bytes, not {value_size}"));
+    }
+    let room = info.max_entries();
+    (entries != 0 && room != entries).then(|| format!("room for {room} cgroups, not {entries}"))
+}
 
 /// Pinned maps are used only if they are what this build would have made.
 pub(super) fn check(pins: &Pins, plan: &Plan, settings: &Settings) -> Result<(), KernelError> {
@@ -22,18 +36,8 @@ pub(super) fn check(pins: &Pins, plan: &Plan, settings: &Settings) -> Result<(),
             path: path.clone(),
             what,
         };
-        let info = MapData::from_pin(&path)
-            .and_then(|map| map.info())
-            .map_err(|error| foreign(super::error::chain(&error)))?;
-        let size = info.value_size() as usize;
-        if size != value_size {
-            return Err(foreign(format!("values of {size} bytes, not {value_size}")));
-        }
-        if entries != 0 && info.max_entries() != entries {
-            return Err(foreign(format!(
-                "room for {} cgroups, not {entries}",
-                info.max_entries()
-            )));
+        if let Some(what) = mismatch(&path, value_size, entries) {
+            return Err(foreign(what));
         }
     }
     let tasks = MapData::from_pin(pins.map("TASKS"))

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aya::{
-    maps::{HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
+    maps::{HashMap, Map, MapData, MapError, PerCpuArray},
     programs::ProgramInfo,
 };
 use profiler_common::{
@@ -24,6 +24,7 @@ use super::{
     load::Loaded,
     pod::Plain,
     programs::PROGRAMS,
+    pump::Ring,
     reported,
     settings::Settings,
     slots::{self, FreeSlots, Records, SlotOf, typed},
@@ -118,14 +119,15 @@ impl Kernel {
     ///
     /// # Errors
     /// The kernel refuses, or what is pinned is another build's.
-    pub fn open(settings: &Settings) -> Result<(Self, RingBuf<MapData>), KernelError> {
+    pub fn open(settings: &Settings) -> Result<(Self, Ring), KernelError> {
         let mut loaded = Loaded::open(settings)?;
         super::memory::give_back();
-        let ring = typed(loaded.map("NEWS")?)?;
+        let ring = Ring::new(loaded.unread.take(), typed(loaded.map("NEWS")?)?);
         let since_ms = loaded
             .pins
             .as_ref()
-            .and_then(super::pins::Pins::since_ms)
+            .and_then(super::pins::Pins::since)
+            .and_then(|since| u64::try_from(since.as_millis()).ok())
             .unwrap_or_else(|| BootTime::now().unix_ms(super::clock::boot_ns()));
         let program_pins = loaded
             .pins
@@ -148,7 +150,7 @@ impl Kernel {
         } else {
             None
         };
-        let mut kernel = Self {
+        let kernel = Self {
             records_fd: records_fd
                 .map_err(|error| KernelError::refused("keep the map of records open", &error))?,
             facts: SourceFacts {
@@ -172,13 +174,6 @@ impl Kernel {
             program_pins,
             loaded,
         };
-        if kernel.loaded.adopted {
-            let mended = slots::mend(&mut kernel.slots, &mut kernel.records, &mut kernel.free)
-                .map_err(|error| KernelError::refused("mend the list of free records", &error))?;
-            if mended > 0 {
-                tracing::info!(mended, "gave back records that an earlier daemon had left");
-            }
-        }
         Ok((kernel, ring))
     }
 

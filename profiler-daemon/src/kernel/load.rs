@@ -4,18 +4,21 @@ use std::{borrow::BorrowMut, path::Path};
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Map, MapData},
+    maps::{Map, MapData, RingBuf},
 };
 
 use super::{
     arguments::{self, Specs},
-    detach::detach,
+    attach,
+    detach::detach_all,
     error::KernelError,
     layout,
     pins::{self, Pins},
     plan::Plan,
+    predecessor::Predecessor,
     programs::PINNED_MAPS,
     settings::Settings,
+    slots,
 };
 
 /// The running programs' maps, and what keeps the programs attached.
@@ -28,8 +31,10 @@ pub(super) struct Loaded {
     pub(super) pins: Option<Pins>,
     /// What does not work here, a sentence each.
     pub(super) shortcomings: Vec<String>,
-    /// The maps were pinned by an earlier daemon.
+    /// What an earlier daemon recorded goes on.
     pub(super) adopted: bool,
+    /// News of an earlier layout version's programs, which nobody has read.
+    pub(super) unread: Option<RingBuf<MapData>>,
 }
 
 impl Loaded {
@@ -45,25 +50,32 @@ impl Loaded {
         let adopted = pins
             .as_ref()
             .is_some_and(|pins| pins.map("RECORDS").exists());
+        let predecessor = predecessor(settings, &mut plan.shortcomings);
         if let Some(pins) = &pins {
             if adopted {
                 layout::check(pins, &plan, settings)?;
                 layout::make_room(pins, "COUNTS", settings.counting)?;
                 layout::make_room(pins, "ARGUMENT_ROOM", settings.records_arguments())?;
                 layout::make_room(pins, "ARGUMENTS", settings.records_arguments())?;
+                mend(pins)?;
             }
             if plan.is_running(pins) {
+                // A daemon that died once these were attached has left them.
+                let left = pins.other_runs();
+                detach_all(&left);
+                attach::forget(&left);
                 let mut running = Self {
                     hooks: plan.hooks,
                     ebpf: None,
                     pins: Some(pins.clone()),
                     shortcomings: plan.shortcomings,
                     adopted: true,
+                    unread: None,
                 };
-                let mut specs = super::slots::typed(running.map(SPECS)?)?;
+                let mut specs = slots::typed(running.map(SPECS)?)?;
                 prepare_arguments(&mut specs, settings)?;
                 begin_arguments(&mut specs, settings)?;
-                running.retire_other_versions(settings);
+                running.succeed(predecessor, settings)?;
                 return Ok(running);
             }
         }
@@ -74,9 +86,13 @@ impl Loaded {
             }
         })?;
         if !adopted {
-            super::slots::fill(&mut ebpf, settings.max_cgroups)?;
+            slots::fill(&mut ebpf, settings.max_cgroups)?;
         }
         prepare_arguments(&mut specs_of(&mut ebpf)?, settings)?;
+        if let (Some(predecessor), Some(pins)) = (&predecessor, &pins) {
+            predecessor.keep_beginning(pins);
+            predecessor.hand_over(pins, settings)?;
+        }
         plan.attach(&mut ebpf, pins.as_ref())?;
         begin_arguments(&mut specs_of(&mut ebpf)?, settings)?;
         let mut loaded = Self {
@@ -85,12 +101,44 @@ impl Loaded {
             pins,
             shortcomings: plan.shortcomings,
             adopted,
+            unread: None,
         };
-        loaded.retire_other_versions(settings);
+        loaded.succeed(predecessor, settings)?;
         Ok(loaded)
     }
 
-    /// Programs of another layout version record into maps that this build does not read. They go
+    /// Our programs are attached: those of other layout versions go. What the one before has recorded
+    /// until then is taken over, that of any other is lost.
+    fn succeed(
+        &mut self,
+        predecessor: Option<Predecessor>,
+        settings: &Settings,
+    ) -> Result<(), KernelError> {
+        if let (Some(predecessor), Some(pins)) = (predecessor, &self.pins) {
+            predecessor.detach();
+            let left_out = predecessor.hand_over(pins, settings)?;
+            self.adopted = true;
+            self.unread = predecessor.news();
+            let path = predecessor.path().to_owned();
+            let path = path.display();
+            if left_out > 0 {
+                self.shortcomings.push(format!(
+                    "{left_out} entries of {path}, which another version recorded, found no room and are lost: raise --max-cgroups"
+                ));
+            }
+            predecessor
+                .remove()
+                .map_err(|error| KernelError::PinDirectory {
+                    path: path.to_string().into(),
+                    reason: format!("it is taken over and cannot be removed: {error}"),
+                })?;
+            tracing::info!(%path, "took over what another version of profilerd had recorded");
+        }
+        self.retire_other_versions(settings);
+        Ok(())
+    }
+
+    /// Programs of any other layout version record into maps that this build does not read. They go
     /// once ours are attached, so that no call is unrecorded in between; what they recorded and no
     /// daemon has kept goes with them, and that is said.
     fn retire_other_versions(&mut self, settings: &Settings) {
@@ -136,13 +184,29 @@ impl Loaded {
     }
 }
 
+/// The layout version before, if its pins are there; what hinders to take them over is told.
+fn predecessor(settings: &Settings, shortcomings: &mut Vec<String>) -> Option<Predecessor> {
+    let found = Predecessor::find(settings.pin_dir.as_deref()?);
+    found.unwrap_or_else(|what| {
+        tracing::error!("{what}");
+        shortcomings.push(what);
+        None
+    })
+}
+
+/// Gives back records that an earlier daemon was killed over.
+fn mend(pins: &Pins) -> Result<(), KernelError> {
+    let mended = slots::mend_pinned(pins)
+        .map_err(|error| KernelError::refused("mend the list of free records", &error))?;
+    if mended > 0 {
+        tracing::info!(mended, "gave back records that an earlier daemon had left");
+    }
+    Ok(())
+}
+
 /// Detaches the programs of another layout version, and removes its pins.
 fn retire(version: &Path) -> std::io::Result<()> {
-    for run in pins::runs_in(version) {
-        for program in pins::programs_in(&run) {
-            detach(std::slice::from_ref(&run), &program);
-        }
-    }
+    detach_all(&pins::runs_in(version));
     std::fs::remove_dir_all(version)
 }
 
@@ -178,7 +242,12 @@ fn begin_arguments<T: BorrowMut<MapData>>(
 }
 
 impl Plan {
-    fn load(&self, settings: &Settings, pins: Option<&Pins>) -> Result<Ebpf, KernelError> {
+    /// Makes the maps, or takes the pinned ones.
+    pub(super) fn load(
+        &self,
+        settings: &Settings,
+        pins: Option<&Pins>,
+    ) -> Result<Ebpf, KernelError> {
         let counting = u8::from(settings.counting);
         let arguments = u8::from(settings.records_arguments());
         let only_cgroup = settings.only_cgroup.unwrap_or(0);

@@ -21,6 +21,7 @@ mod offsets;
 mod pins;
 mod plan;
 mod pod;
+mod predecessor;
 mod programs;
 mod pump;
 mod reported;

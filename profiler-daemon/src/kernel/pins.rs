@@ -9,9 +9,11 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use rustix::fs::{FsWord, statfs};
+use aya::maps::{Map, MapData, MapError};
+use rustix::fs::{AtFlags, CWD, FsWord, Timespec, Timestamps, statfs, utimensat};
 
 use super::error::KernelError;
 
@@ -25,13 +27,18 @@ pub(super) struct Pins {
 }
 
 impl Pins {
-    /// Makes the directories; mounts a bpf file system at /sys/fs/bpf where there is none.
-    pub(super) fn prepare(pin_dir: &Path, run_hash: &str) -> Result<Self, KernelError> {
-        let base = pin_dir.join(format!("v{}", profiler_common::ABI_VERSION));
-        let pins = Self {
+    /// The pins of a layout version, which need not be there.
+    pub(super) fn of(pin_dir: &Path, version: u32, run_hash: &str) -> Self {
+        let base = pin_dir.join(format!("v{version}"));
+        Self {
             run: base.join(format!("run-{run_hash}")),
             base,
-        };
+        }
+    }
+
+    /// Makes the directories; mounts a bpf file system at /sys/fs/bpf where there is none.
+    pub(super) fn prepare(pin_dir: &Path, run_hash: &str) -> Result<Self, KernelError> {
+        let pins = Self::of(pin_dir, profiler_common::ABI_VERSION, run_hash);
         let failed = |reason: String| KernelError::PinDirectory {
             path: pin_dir.to_owned(),
             reason,
@@ -47,9 +54,26 @@ impl Pins {
         Ok(pins)
     }
 
+    /// The directory of this layout version.
+    pub(super) fn base(&self) -> &Path {
+        &self.base
+    }
+
     /// Where a map is pinned.
     pub(super) fn map(&self, name: &str) -> PathBuf {
         self.base.join("maps").join(name)
+    }
+
+    /// A pinned map.
+    ///
+    /// # Errors
+    /// There is none, or it is of another kind.
+    pub(super) fn opened<T: TryFrom<Map, Error = MapError>>(
+        &self,
+        name: &str,
+    ) -> Result<T, MapError> {
+        let data = MapData::from_pin(self.map(name))?;
+        T::try_from(Map::from_map_data(data)?)
     }
 
     /// Where a program of this run is pinned.
@@ -67,8 +91,16 @@ impl Pins {
         &self.run
     }
 
-    /// Makes the directory of this run.
+    /// Makes the directory of this run, empty. What a daemon that died while it attached has left of it
+    /// is another run from now on: its programs go on until each has its successor.
     pub(super) fn make_run(&self) -> io::Result<()> {
+        let mut left = self.run.clone();
+        while left.exists() {
+            left.as_mut_os_string().push("-left");
+        }
+        if left != self.run {
+            fs::rename(&self.run, &left)?;
+        }
         fs::create_dir_all(&self.run)
     }
 
@@ -89,11 +121,27 @@ impl Pins {
         runs
     }
 
-    /// When the first map was pinned, milliseconds since the epoch.
-    pub(super) fn since_ms(&self) -> Option<u64> {
+    /// When the recording began, since the epoch: when the first map was pinned.
+    pub(super) fn since(&self) -> Option<Duration> {
         let made = fs::metadata(self.map("RECORDS")).ok()?.modified().ok()?;
-        let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
-        u64::try_from(since.as_millis()).ok()
+        made.duration_since(std::time::UNIX_EPOCH).ok()
+    }
+
+    /// Keeps that the recording began so early, if it is not told to have begun before.
+    ///
+    /// # Errors
+    /// The file system does not take it.
+    pub(super) fn begin_at(&self, since: Duration) -> io::Result<()> {
+        if self.since().is_some_and(|begun| begun <= since) {
+            return Ok(());
+        }
+        let time = Timespec::try_from(since).map_err(io::Error::other)?;
+        let times = Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
+        utimensat(CWD, self.map("RECORDS"), &times, AtFlags::empty())?;
+        Ok(())
     }
 }
 

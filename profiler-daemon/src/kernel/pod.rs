@@ -2,6 +2,7 @@
 //!
 //! profiler-common must not depend on aya, so its types are wrapped here.
 
+use super::predecessor::Record as OldRecord;
 use profiler_common::{
     argument::{ArgumentKey, ArgumentRoom, ArgumentSpec},
     filter::Filter,
@@ -18,7 +19,7 @@ macro_rules! plain {
     ($($ty:ty),+) => {
         $(
             // SAFETY: repr(C), made of integers and arrays of them, without padding (the
-            // sizes are asserted in profiler-common), and the wrapper is transparent.
+            // sizes are asserted where they are declared), and the wrapper is transparent.
             #[expect(unsafe_code, reason = "aya asks for this promise")]
             unsafe impl aya::Pod for Plain<$ty> {}
         )+
@@ -33,6 +34,7 @@ plain!(
     Count,
     CountKey,
     Filter,
+    OldRecord,
     Refusal,
     RefusalKey
 );

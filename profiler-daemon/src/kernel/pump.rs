@@ -10,8 +10,18 @@ use tokio_util::sync::CancellationToken;
 use super::{clock::BootTime, decode};
 use crate::recording::news::News;
 
-/// The ring of news.
-pub type Ring = RingBuf<MapData>;
+/// The ring of news; before it, what nobody has read of an earlier layout version's.
+pub struct Ring {
+    unread: Option<RingBuf<MapData>>,
+    news: RingBuf<MapData>,
+}
+
+impl Ring {
+    /// `unread` is filled no more.
+    pub(super) fn new(unread: Option<RingBuf<MapData>>, news: RingBuf<MapData>) -> Self {
+        Self { unread, news }
+    }
+}
 
 /// Records taken from the ring at once, before others may run.
 const BATCH: usize = 512;
@@ -28,9 +38,14 @@ pub async fn pump(
     collector: mpsc::Sender<Vec<News>>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let mut ring = register(ring)?;
+    if let Some(mut unread) = ring.unread
+        && !drain_all(&mut unread, &collector, News::without_session).await
+    {
+        return Ok(());
+    }
+    let mut ring = register(ring.news)?;
     // What an earlier daemon has left may be there already, and wakes nobody.
-    if !drain_all(ring.get_mut(), &collector).await {
+    if !drain_all(ring.get_mut(), &collector, |news| news).await {
         return Ok(());
     }
     loop {
@@ -38,7 +53,7 @@ pub async fn pump(
             guard = ring.readable_mut() => guard?,
             () = stop.cancelled() => break,
         };
-        let batch = drain(guard.get_inner_mut());
+        let batch = drain(guard.get_inner_mut(), |news| news);
         // Readiness is told once: it may be forgotten only when nothing is left.
         if batch.len() < BATCH {
             guard.clear_ready();
@@ -47,7 +62,7 @@ pub async fn pump(
             return Ok(());
         }
     }
-    drain_all(ring.get_mut(), &collector).await;
+    drain_all(ring.get_mut(), &collector, |news| news).await;
     Ok(())
 }
 
@@ -56,15 +71,19 @@ pub async fn pump(
     unsafe_code,
     reason = "tokio asks that the descriptor stays what it is"
 )]
-fn register(ring: Ring) -> std::io::Result<AsyncFd<Ring>> {
+fn register(ring: RingBuf<MapData>) -> std::io::Result<AsyncFd<RingBuf<MapData>>> {
     // SAFETY: the ring owns its descriptor, never replaces it, and closes it when dropped.
     let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
     registered.map_err(|failed| failed.into_parts().1)
 }
 
-async fn drain_all(ring: &mut Ring, collector: &mpsc::Sender<Vec<News>>) -> bool {
+async fn drain_all(
+    ring: &mut RingBuf<MapData>,
+    collector: &mpsc::Sender<Vec<News>>,
+    told: fn(News) -> News,
+) -> bool {
     loop {
-        let batch = drain(ring);
+        let batch = drain(ring, told);
         if batch.is_empty() {
             return true;
         }
@@ -74,7 +93,7 @@ async fn drain_all(ring: &mut Ring, collector: &mpsc::Sender<Vec<News>>) -> bool
     }
 }
 
-fn drain(ring: &mut Ring) -> Vec<News> {
+fn drain(ring: &mut RingBuf<MapData>, told: fn(News) -> News) -> Vec<News> {
     let boot = BootTime::now();
     let mut batch = Vec::new();
     while batch.len() < BATCH {
@@ -82,7 +101,7 @@ fn drain(ring: &mut Ring) -> Vec<News> {
             break;
         };
         match decode::decode(&item, boot) {
-            Some(news) => batch.push(news),
+            Some(news) => batch.push(told(news)),
             None => tracing::warn!(
                 bytes = item.len(),
                 "the ring holds a record of unknown make"

@@ -25,7 +25,7 @@ use rustix::{
 use crate::profile::{call::CallSet, engine_news::SessionKind, origin::Phase};
 
 /// A few bytes of the map `RECORDS`, in this process's memory for as long as this lives.
-struct Mapped {
+pub(super) struct Mapped {
     begin: *mut c_void,
     length: usize,
     within: usize,
@@ -34,7 +34,12 @@ struct Mapped {
 impl Mapped {
     /// `size` bytes from `offset` on in one element.
     #[expect(unsafe_code, reason = "the map's memory is shared with the kernel")]
-    fn new(records: impl AsFd, slot: u32, offset: usize, size: usize) -> io::Result<Self> {
+    pub(super) fn new(
+        records: impl AsFd,
+        slot: u32,
+        offset: usize,
+        size: usize,
+    ) -> io::Result<Self> {
         let begin = slot as usize * size_of::<CgroupRecord>() + offset;
         let page = begin / page_size() * page_size();
         let within = begin - page;
@@ -58,7 +63,7 @@ impl Mapped {
     }
 
     /// Where the bytes begin.
-    fn bytes(&self) -> *mut u8 {
+    pub(super) fn bytes(&self) -> *mut u8 {
         self.begin.cast::<u8>().wrapping_add(self.within)
     }
 }

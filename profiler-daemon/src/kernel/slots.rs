@@ -8,11 +8,14 @@ use aya::{
 };
 use profiler_common::record::CgroupRecord;
 
-use super::{error::KernelError, pod::Plain};
+use super::{error::KernelError, pins::Pins, pod::Plain};
 
 pub(super) type Records = Array<MapData, Plain<CgroupRecord>>;
 pub(super) type SlotOf = HashMap<MapData, u64, u32>;
 pub(super) type FreeSlots = Queue<MapData, u32>;
+
+/// `BPF_NOEXIST`: only a key that is not there is inserted.
+pub(super) const IF_ABSENT: u64 = 1;
 
 /// Puts every slot into an empty free list. Slot 0 stands for "none" and is never given out.
 pub(super) fn fill(ebpf: &mut Ebpf, slots: u32) -> Result<(), KernelError> {
@@ -63,6 +66,36 @@ pub(super) fn zero() -> Plain<CgroupRecord> {
     })
 }
 
+/// A cgroup's slot, taken from the free ones if it has none, as the kernel side does it; none where
+/// none is left. Whoever dies in the middle leaves a slot that [`mend`] finds.
+pub(super) fn take(
+    slots: &mut SlotOf,
+    records: &mut Records,
+    free: &mut FreeSlots,
+    cgroup: u64,
+) -> Result<Option<u32>, MapError> {
+    match slots.get(&cgroup, 0) {
+        Ok(slot) => return Ok(Some(slot)),
+        Err(MapError::KeyNotFound) => {}
+        Err(error) => return Err(error),
+    }
+    let slot = match free.pop(0) {
+        Ok(slot) => slot,
+        Err(MapError::ElementNotFound) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Plain(mut record) = zero();
+    record.cgroup = cgroup;
+    records.set(slot, Plain(record), 0)?;
+    let Err(error) = slots.insert(cgroup, slot, IF_ABSENT) else {
+        return Ok(Some(slot));
+    };
+    // The kernel was first, or the table is full.
+    records.set(slot, zero(), 0)?;
+    free.push(slot, 0)?;
+    slots.get(&cgroup, 0).map(Some).map_err(|_| error)
+}
+
 /// Gives a removed cgroup's record back. The order matters: whoever dies in the middle
 /// leaves a slot that [`mend`] finds.
 pub(super) fn give_back(
@@ -84,7 +117,7 @@ pub(super) fn give_back(
 /// Finds slots that nobody holds and that are not in the free list, because a daemon died
 /// while it gave them back, and gives them back. The kernel goes on taking slots meanwhile:
 /// the free list is turned around one element at a time, so that it never runs dry.
-pub(super) fn mend(
+fn mend(
     slots: &mut SlotOf,
     records: &mut Records,
     free: &mut FreeSlots,
@@ -122,6 +155,15 @@ pub(super) fn mend(
         free.push(*slot, 0)?;
     }
     Ok(lost.len())
+}
+
+/// The same with what is pinned.
+pub(super) fn mend_pinned(pins: &Pins) -> Result<usize, MapError> {
+    mend(
+        &mut pins.opened("SLOTS")?,
+        &mut pins.opened("RECORDS")?,
+        &mut pins.opened("FREE_SLOTS")?,
+    )
 }
 
 /// Takes a map out of aya's enum.

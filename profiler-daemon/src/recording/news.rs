@@ -119,3 +119,21 @@ pub enum News {
     /// Records of the kernel's log came faster than they could be read; how many is not known.
     LogOverrun,
 }
+
+impl News {
+    /// The same, without saying which session it was: that is counted by another rule.
+    #[must_use]
+    pub fn without_session(mut self) -> Self {
+        match &mut self {
+            Self::Call { session, .. }
+            | Self::Arguments { session, .. }
+            | Self::Exec { session, .. } => *session = 0,
+            Self::Born { .. }
+            | Self::Gone { .. }
+            | Self::Filter { .. }
+            | Self::Logged { .. }
+            | Self::LogOverrun => {}
+        }
+        self
+    }
+}
