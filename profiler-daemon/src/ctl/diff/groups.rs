@@ -28,7 +28,7 @@ pub(super) fn text(before: &str, after: &str, lines: &[Line], terminal: Terminal
     let mut text = format!("{} → {}\n", printable(before), printable(after));
     for (group, lines) in groups {
         let (title, tone) = heading(group);
-        let title = format!("{title} ({})", count(&lines));
+        let title = wrapped(&format!("{title} ({})", count(&lines)), 2, WIDTH);
         let _ = writeln!(text, "\n{}", terminal.tint(tone, &title));
         let (by_arguments, always): (Vec<&Line>, Vec<&Line>) =
             lines.into_iter().partition(|line| line.is_conditional());
@@ -43,11 +43,11 @@ const fn heading(group: Group) -> (&'static str, Tone) {
         Group::Added => ("added: let through now, not before", Tone::Bad),
         Group::Removed => ("removed: not let through any more", Tone::Good),
         Group::Tightened => (
-            "tightened: for fewer arguments, or answered more strictly",
+            "tightened: fewer arguments, or a stricter answer",
             Tone::Good,
         ),
         Group::Loosened => (
-            "loosened: for more arguments, or answered less strictly",
+            "loosened: more arguments, or a less strict answer",
             Tone::Bad,
         ),
         Group::Changed => (
@@ -58,7 +58,7 @@ const fn heading(group: Group) -> (&'static str, Tone) {
     }
 }
 
-/// `2 calls`, `9 calls, 3 ranges of numbers`; a call of several ABIs counts once.
+/// `2 calls`, `9 calls, 3 number ranges`; a call of several ABIs counts once.
 fn count(lines: &[&Line]) -> String {
     let mut subjects: Vec<Sorted> = lines.iter().map(|line| line.sorted()).collect();
     subjects.sort_unstable();
@@ -68,7 +68,7 @@ fn count(lines: &[&Line]) -> String {
     let named = subjects.len() as u64 - nameless;
     let parts = [
         (named, "call", "calls"),
-        (nameless, "range of numbers", "ranges of numbers"),
+        (nameless, "number range", "number ranges"),
     ];
     let parts: Vec<String> = parts
         .into_iter()
