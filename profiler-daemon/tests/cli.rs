@@ -7,6 +7,8 @@
     reason = "a test's helpers may fail loudly"
 )]
 
+#[path = "cli/differences.rs"]
+mod differences;
 mod fake;
 #[path = "cli/files.rs"]
 mod files;

@@ -11,85 +11,19 @@
 
 mod script;
 mod testbed;
+mod webhook;
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
-    sync::{Arc, Mutex},
-    thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fs, thread, time::Duration};
 
 use script::script_program;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::{Container, Daemon, Testbed, eventually};
+use webhook::Receiver;
 
 const UNCONFINED: &str = "--security-opt=seccomp=unconfined";
 const PATIENCE: Duration = Duration::from_secs(60);
 const GETPID: &str = "39";
 const PTRACE: &str = "101";
-
-/// A receiver of news: what came, and when.
-struct Receiver {
-    url: String,
-    news: Arc<Mutex<Vec<(u64, Value)>>>,
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(since.as_millis()).unwrap()
-}
-
-impl Receiver {
-    fn listen() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}/drift", listener.local_addr().unwrap());
-        let news = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&news);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let mut reader = BufReader::new(stream);
-                let mut length = 0;
-                let mut line = String::new();
-                while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
-                    let header = line.to_ascii_lowercase();
-                    if let Some(value) = header.strip_prefix("content-length:") {
-                        length = value.trim().parse().unwrap();
-                    }
-                    line.clear();
-                }
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).expect("a body");
-                let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
-                reader.get_mut().write_all(answer).expect("it listens");
-                let event = serde_json::from_slice(&body).expect("JSON");
-                kept.lock().unwrap().push((now_ms(), event));
-            }
-        });
-        Self { url, news }
-    }
-
-    /// The first piece of news of that kind about that container or target, and when it came.
-    fn first(&self, kind: &str, wanted: impl Fn(&Value) -> bool) -> (u64, Value) {
-        eventually(&format!("news of {kind}"), PATIENCE, || {
-            let news = self.news.lock().unwrap();
-            news.iter()
-                .find(|(_, event)| event["event"] == kind && wanted(event))
-                .cloned()
-        })
-    }
-
-    fn of(&self, kind: &str, id: &str) -> Vec<String> {
-        let news = self.news.lock().unwrap();
-        let drift = news
-            .iter()
-            .filter(|(_, event)| event["event"] == kind && event["id"] == id);
-        drift
-            .map(|(_, event)| event["call"].as_str().unwrap().to_owned())
-            .collect()
-    }
-}
 
 /// An image with the script program as `/app`; gone with its guard.
 struct Release {
@@ -128,11 +62,17 @@ impl Drop for Release {
     }
 }
 
-fn started(testbed: &Testbed, receiver: &Receiver, folder: &tempfile::TempDir) -> Daemon {
+fn started(
+    testbed: &Testbed,
+    receiver: &Receiver,
+    folder: &tempfile::TempDir,
+    words: &[&str],
+) -> Daemon {
     let config = folder.path().join("toml");
     fs::write(&config, "[versions]\nquiet_s = 1\n").unwrap();
     let config = config.display().to_string();
-    Daemon::start_with(testbed, &["--config", &config, "--webhook", &receiver.url])
+    let own = ["--config", config.as_str(), "--webhook", &receiver.url];
+    Daemon::start_with(testbed, &[&own, words].concat())
 }
 
 /// The number of the newest version, once there is one that holds everything that is known.
@@ -152,7 +92,7 @@ fn a_new_release_that_traces_is_diffed_and_drift_reaches_the_webhook() {
     };
     let folder = tempfile::tempdir().unwrap();
     let receiver = Receiver::listen();
-    let daemon = started(&testbed, &receiver, &folder);
+    let daemon = started(&testbed, &receiver, &folder, &[]);
     let (old, new) = (
         Release::make(&testbed, "1.4"),
         Release::make(&testbed, "1.5"),
@@ -244,7 +184,7 @@ fn what_was_promoted_outlives_the_daemon_and_so_does_drift() {
     };
     let folder = tempfile::tempdir().unwrap();
     let receiver = Receiver::listen();
-    let mut daemon = started(&testbed, &receiver, &folder);
+    let mut daemon = started(&testbed, &receiver, &folder, &[]);
     let release = Release::make(&testbed, "2.0");
     let first = release.run(&["s300", GETPID, "s100"]);
     assert_eq!(first.wait(), 0);
@@ -278,4 +218,59 @@ fn what_was_promoted_outlives_the_daemon_and_so_does_drift() {
         event["id"] == drifting.id.as_str() && event["earlier"] == true
     });
     assert_eq!(again["call"], "ptrace");
+}
+
+/// socket of AF_INET and SOCK_STREAM, and of AF_ALG and SOCK_SEQPACKET.
+const INTERNET: &str = "k2,1";
+const CRYPTO: &str = "k38,5";
+
+#[test]
+fn an_allowed_call_with_values_that_the_promoted_version_does_not_have_is_drift() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::listen();
+    let mut daemon = started(&testbed, &receiver, &folder, &["--args"]);
+    let release = Release::make(&testbed, "3.0");
+    let first = release.run(&["s300", INTERNET, "s100"]);
+    assert_eq!(first.wait(), 0);
+    let number = newest(&daemon, &release.operand());
+    daemon.ctl_ok(&["promote", &format!("{}@{number}", release.operand())]);
+
+    let drifting = release.run(&["s1000", INTERNET, CRYPTO, CRYPTO, "s60000"]);
+    let of_drifting = |event: &Value| event["id"] == drifting.id.as_str();
+    let (_, drift) = receiver.first("drift", of_drifting);
+    assert_eq!(
+        (&drift["call"], &drift["promoted"]),
+        (&"socket".into(), &number.into()),
+        "{drift:#}"
+    );
+    assert_eq!(drift["with"], json!({"places": [0, 1], "seen": [[38, 5]]}));
+    assert_eq!(
+        (&drift["refused"], &drift["earlier"]),
+        (&Value::Null, &false.into())
+    );
+    assert_eq!(drift["first"]["exe"], "/app");
+
+    // A version that has them is proposed, and not applied.
+    let (_, proposed) = receiver.first("proposed", |event| event["target"] == drift["target"]);
+    let changes = proposed["changes"].as_array().unwrap();
+    let changed = |one: &Value| one["change"] == "values" && one["name"] == "socket";
+    assert!(changes.iter().any(changed), "{proposed:#}");
+    let history = daemon.ctl_json(&["history", &release.operand()]);
+    assert_eq!(history["promoted"], number);
+
+    // The next daemon reads the same values, and has something else to tell.
+    daemon.kill9();
+    daemon.restart();
+    let last = release.run(&["s300", INTERNET, PTRACE, "s100"]);
+    assert_eq!(last.wait(), 0);
+    receiver.first("drift", |event| event["id"] == last.id.as_str());
+    let known = proposed["version"].as_u64().unwrap();
+    receiver.first("proposed", |event| {
+        event["target"] == drift["target"] && event["version"].as_u64() > Some(known)
+    });
+    assert_eq!(receiver.of("drift", &drifting.id), ["socket"]);
+    assert_eq!(receiver.of("drift", &last.id), ["ptrace"]);
 }

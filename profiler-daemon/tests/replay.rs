@@ -9,11 +9,14 @@
     reason = "a test ends where its ground gives way, and the script can do more than is asked of it here"
 )]
 
+#[path = "replay/drift.rs"]
+mod drift;
 mod fake_docker;
 #[path = "replay/shadow.rs"]
 mod shadow;
 #[path = "replay/versions.rs"]
 mod versions;
+mod webhook;
 
 use std::{
     fs,
@@ -41,6 +44,8 @@ const WEB: &str = "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a
 const DB: &str = "a1ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
 const EVIL: &str = "ev\u{1b}[31mil\u{7}";
 const PATIENCE: Duration = Duration::from_secs(20);
+/// A file in a daemon's folder with lines that its replay has besides.
+const MORE: &str = "more";
 const AT_MS: u64 = 1_700_000_000_000;
 
 fn call(nr: u32) -> Call {
@@ -133,6 +138,7 @@ impl Daemon {
             fs::create_dir_all(&path).unwrap();
             text += &lines(fs::metadata(&path).unwrap().ino());
         }
+        text += &fs::read_to_string(folder.path().join(MORE)).unwrap_or_default();
         fs::write(folder.path().join("replay"), text).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         if docker.exists() {

@@ -342,7 +342,8 @@ pub enum Event {
         /// Calls that it would refuse of what its containers made so far.
         calls: u64,
     },
-    /// A container made a call, or was refused one, that the promoted version does not let through.
+    /// A container made a call, or was refused one, that the promoted version does not let through;
+    /// or it made one with values of arguments that the promoted version does not have.
     Drift {
         /// When it was told, milliseconds since the epoch.
         at_ms: u64,
@@ -360,6 +361,10 @@ pub enum Event {
         call: String,
         /// Set when it was refused.
         refused: Option<RefusedWith>,
+        /// The version has the call, and not with these values of its arguments; none where it does
+        /// not have the call.
+        #[serde(default)]
+        with: Option<Values>,
         /// Made before the version was promoted.
         earlier: bool,
         /// Who, when; none if the news of it was lost.

@@ -1,36 +1,47 @@
-//! Drift: what is made, or refused, that the promoted version's profile does not let through.
+//! Drift: what is made, or refused, that the promoted version's profile does not let through; and what is
+//! made with values of arguments that it does not have, where they are recorded.
 //!
 //! News tells it within moments; what news lost is found when the next version is made, for that is
 //! made of the kernel's maps. Nothing is ever applied: what comes next is proposed as a version.
 
+mod told;
+
 use std::collections::{BTreeSet, HashMap};
 
+use self::told::Told;
 use super::{Collector, ports::KeepError, versions::key_of};
 use crate::{
     api::protocol::Event,
     profile::{
+        arguments::Values,
         basis::Basis,
         call::Call,
         compose::Options,
         drift::Promoted,
         observation::{RefusedWith, Sighting},
         table,
-        version::{Change, Subject},
+        version::{Change, Changed, Subject},
     },
+    seccomp::summary::number,
 };
 
 /// What was promoted, and what of it was told.
 #[derive(Debug, Default)]
 pub(super) struct Drift {
     promoted: HashMap<Subject, Promoted>,
-    /// Calls that were told as drift, by what they are drift of and the container that made them.
-    told: HashMap<(Subject, String), BTreeSet<Call>>,
+    /// What was told as drift, by what it is drift of and the container that made it.
+    told: HashMap<(Subject, String), Told>,
 }
 
 impl Drift {
     /// The number of the promoted version.
     pub(super) fn promoted(&self, subject: &Subject) -> Option<u64> {
         self.promoted.get(subject).map(|promoted| promoted.number)
+    }
+
+    /// Something was promoted.
+    pub(super) fn any(&self) -> bool {
+        !self.promoted.is_empty()
     }
 
     /// Whatever was told of a container is not needed any more.
@@ -44,8 +55,52 @@ impl Drift {
 struct Drifted<'a> {
     call: Call,
     refused: Option<RefusedWith>,
+    /// The values of its arguments that are drift, where the call itself is none.
+    with: Option<Values>,
     first: Option<&'a Sighting>,
     earlier: bool,
+}
+
+/// Of what a container made, what is looked at.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// All of it: it was made before the version was promoted.
+    Everything,
+    /// What a new version has and the one before had not.
+    New {
+        changes: &'a [Change],
+        before: &'a Basis,
+    },
+}
+
+impl Wanted<'_> {
+    fn has(&self, call: Call) -> bool {
+        self.in_a_change(|_| true, call)
+    }
+
+    /// Of values of a call's arguments, those that are looked at. Of a version that has them all to be
+    /// unknown nobody knows which were told.
+    fn of_values(&self, call: Call, mut values: BTreeSet<Vec<u64>>) -> BTreeSet<Vec<u64>> {
+        if let Self::New { before, .. } = self {
+            let before = before.arguments.of(call);
+            match before.and_then(|before| before.seen.as_ref()) {
+                Some(before) if self.in_a_change(|one| one == Changed::Values, call) => {
+                    values.retain(|one| !before.contains(one));
+                }
+                _ => values.clear(),
+            }
+        }
+        values
+    }
+
+    fn in_a_change(&self, kind: impl Fn(Changed) -> bool, call: Call) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::New { changes, .. } => changes.iter().any(|one| {
+                kind(one.change) && (one.abi.as_str(), one.nr) == (call.abi.name(), call.nr)
+            }),
+        }
+    }
 }
 
 impl Collector {
@@ -70,7 +125,7 @@ impl Collector {
     pub(super) fn promoted(&mut self, subject: &Subject, number: u64) -> Result<(), KeepError> {
         self.hold_against(subject, number)?;
         for id in self.ids_of(subject) {
-            self.look_for_drift(subject, &id, |_| true, true);
+            self.look_for_drift(subject, &id, Wanted::Everything);
         }
         Ok(())
     }
@@ -80,7 +135,11 @@ impl Collector {
         let Some(kept) = self.keep.version(subject, number)? else {
             return Ok(());
         };
-        let composed = self.composed(&kept.basis.observation(), None, Options::default());
+        let options = Options {
+            arguments: true,
+            ..Options::default()
+        };
+        let composed = self.composed(&kept.basis.observation(), None, options);
         let promoted = Promoted::of(number, &kept.basis, &composed);
         self.drift.told.retain(|(of, _), _| of != subject);
         self.drift.promoted.insert(subject.clone(), promoted);
@@ -101,26 +160,69 @@ impl Collector {
                 let one = Drifted {
                     call,
                     refused,
+                    with: None,
                     first: Some(sighting),
                     earlier: false,
                 };
-                self.tell_drift(&subject, id, &one);
+                self.tell_drift(&subject, id, one);
             }
         }
     }
 
-    /// A version was made: what news did not tell of is told now, and the version is proposed.
-    pub(super) fn proposed(&mut self, subject: &Subject, number: u64, changes: &[Change]) {
+    /// A container made a call with new values of its arguments.
+    pub(super) fn drifted_in_values(
+        &mut self,
+        id: &str,
+        call: Call,
+        values: &Values,
+        sighting: &Sighting,
+    ) {
+        for subject in self.subjects_of(id) {
+            let Some(promoted) = self.drift.promoted.get(&subject) else {
+                continue;
+            };
+            let beyond = promoted.values_beyond(call, values);
+            let told = self.drift.told.get(&(subject.clone(), id.to_owned()));
+            let is_new = told.is_none_or(|told| told.lacks(call, &beyond));
+            if beyond.is_empty() || !is_new || !self.knows_values(id, call) {
+                continue;
+            }
+            let one = Drifted {
+                call,
+                refused: None,
+                with: Some(Values {
+                    places: values.places.clone(),
+                    seen: Some(beyond),
+                }),
+                first: Some(sighting),
+                earlier: false,
+            };
+            self.tell_drift(&subject, id, one);
+        }
+    }
+
+    /// All values of a call's arguments are known of a container. Of others none is told, by whichever
+    /// way it came: what is told must not depend on which news were lost.
+    fn knows_values(&mut self, id: &str, call: Call) -> bool {
+        let observation = self.observed(id);
+        let values = observation.as_ref().and_then(|one| one.arguments.of(call));
+        values.is_some_and(|values| values.seen.is_some())
+    }
+
+    /// A version was made after one that rests on `before`: what news did not tell of is told now, and
+    /// the version is proposed.
+    pub(super) fn proposed(
+        &mut self,
+        subject: &Subject,
+        number: u64,
+        changes: &[Change],
+        before: &Basis,
+    ) {
         let Some(promoted) = self.drift.promoted.get(subject).map(|one| one.number) else {
             return;
         };
-        let is_new = |call: &Call| {
-            changes
-                .iter()
-                .any(|one| (one.abi.as_str(), one.nr) == (call.abi.name(), call.nr))
-        };
         for id in self.ids_of(subject) {
-            self.look_for_drift(subject, &id, is_new, false);
+            self.look_for_drift(subject, &id, Wanted::New { changes, before });
         }
         let (target, name) = self.told_as(subject);
         tracing::info!(
@@ -139,43 +241,62 @@ impl Collector {
         });
     }
 
-    /// Tells what of a container's calls is drift, as far as they are wanted and were not told yet.
-    fn look_for_drift(
-        &mut self,
-        subject: &Subject,
-        id: &str,
-        wanted: impl Fn(&Call) -> bool,
-        earlier: bool,
-    ) {
+    /// Tells what of a container's calls is drift, as far as it is wanted and was not told yet.
+    fn look_for_drift(&mut self, subject: &Subject, id: &str, wanted: Wanted<'_>) {
         let Some(observation) = self.observed(id) else {
             return;
         };
         let Some(promoted) = self.drift.promoted.get(subject) else {
             return;
         };
-        let mut drift = promoted.drift_of(&Basis::of(&observation));
-        drift.retain(wanted);
+        let now = Basis::of(&observation);
+        let earlier = matches!(wanted, Wanted::Everything);
+        let mut drift = promoted.drift_of(&now);
+        drift.retain(|call| wanted.has(*call));
+        let mut found: Vec<Drifted<'_>> = Vec::new();
         for call in drift {
             let refusal = observation.refusals.iter().find(|one| one.call == call);
-            let one = Drifted {
+            found.push(Drifted {
                 call,
                 refused: refusal
                     .filter(|_| !observation.observed.contains(&call))
                     .map(|refusal| refusal.with),
+                with: None,
                 first: observation.sightings.get(&call),
                 earlier,
-            };
-            self.tell_drift(subject, id, &one);
+            });
+        }
+        for (call, values) in now.arguments.iter() {
+            let beyond = promoted.values_beyond(*call, values);
+            let beyond = wanted.of_values(*call, beyond);
+            if beyond.is_empty() {
+                continue;
+            }
+            found.push(Drifted {
+                call: *call,
+                refused: None,
+                with: Some(Values {
+                    places: values.places.clone(),
+                    seen: Some(beyond),
+                }),
+                // Who made the call first need not be who made it so.
+                first: None,
+                earlier,
+            });
+        }
+        for one in found {
+            self.tell_drift(subject, id, one);
         }
     }
 
-    fn tell_drift(&mut self, subject: &Subject, id: &str, drifted: &Drifted<'_>) {
+    fn tell_drift(&mut self, subject: &Subject, id: &str, drifted: Drifted<'_>) {
         let Drifted {
             call,
             refused,
+            mut with,
             first,
             earlier,
-        } = *drifted;
+        } = drifted;
         let told = self
             .drift
             .told
@@ -184,21 +305,41 @@ impl Collector {
         let Some(promoted) = self.drift.promoted.get(subject) else {
             return;
         };
-        if !told.insert(call) {
+        let is_new = match with.as_mut().and_then(|with| with.seen.as_mut()) {
+            Some(values) => {
+                *values = told.note_values(call, values);
+                !values.is_empty()
+            }
+            None => told.note(call),
+        };
+        if !is_new {
             return;
         }
         let number = promoted.number;
         let (target, _) = self.told_as(subject);
         let name = self.name(id);
-        tracing::warn!(
-            container = name,
-            target,
-            promoted = number,
-            call = table::display_name(call),
-            abi = call.abi.name(),
-            by = first.map(|first| first.exe.as_deref().unwrap_or(&first.comm)),
-            "drift: a call that the promoted version does not let through"
-        );
+        let by = first.map(|first| first.exe.as_deref().unwrap_or(&first.comm));
+        match &with {
+            None => tracing::warn!(
+                container = name,
+                target,
+                promoted = number,
+                call = table::display_name(call),
+                abi = call.abi.name(),
+                by,
+                "drift: a call that the promoted version does not let through"
+            ),
+            Some(values) => tracing::warn!(
+                container = name,
+                target,
+                promoted = number,
+                call = table::display_name(call),
+                abi = call.abi.name(),
+                with = combinations(values),
+                by,
+                "drift: values of arguments that the promoted version does not have"
+            ),
+        }
         let _ = self.events.send(Event::Drift {
             at_ms: self.places.now_ms(),
             id: id.to_owned(),
@@ -208,6 +349,7 @@ impl Collector {
             abi: call.abi.name().into(),
             call: table::display_name(call),
             refused,
+            with,
             earlier,
             first: first.cloned(),
         });
@@ -237,4 +379,13 @@ impl Collector {
             }
         }
     }
+}
+
+/// `(38, 5), (16, 3)`
+fn combinations(values: &Values) -> String {
+    let all = values.seen.iter().flatten().map(|one| {
+        let one: Vec<String> = one.iter().map(|value| number(*value)).collect();
+        format!("({})", one.join(", "))
+    });
+    all.collect::<Vec<_>>().join(", ")
 }

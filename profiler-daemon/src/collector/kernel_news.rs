@@ -150,7 +150,8 @@ impl Collector {
     }
 
     /// A call had new values of its arguments. The sets of them are read from the kernel's maps when
-    /// somebody asks or a version is made; only who foresees what a candidate would refuse needs the news.
+    /// somebody asks or a version is made; only who foresees what a candidate would refuse, or tells
+    /// drift, needs the news.
     fn on_arguments(&mut self, news: News) {
         let News::Arguments {
             at_ms,
@@ -170,7 +171,7 @@ impl Collector {
             return;
         };
         self.touch(&id, false);
-        if !self.shadows.any() {
+        if !self.shadows.any() && !self.drift.any() {
             return;
         }
         let sighting = Sighting {
@@ -186,6 +187,7 @@ impl Collector {
             places,
             seen: Some([combination].into()),
         };
+        self.drifted_in_values(&id, call, &with, &sighting);
         self.foresee(&id, call, &sighting, Some(&with));
         if last {
             // Of further values no news comes: it may be any.

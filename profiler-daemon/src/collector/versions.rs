@@ -372,7 +372,7 @@ impl Collector {
                 let number = head.number;
                 self.versions.heads.insert(subject.clone(), head);
                 self.versions.waiting.remove(subject);
-                self.proposed(subject, number, &new.changes);
+                self.proposed(subject, number, &new.changes, &before);
                 self.version_kept(Ok(()))
             }
             Err(error) => self.version_kept(Err(error)),

@@ -336,8 +336,8 @@ impl Judged {
             let _ = writeln!(text, "    {words}: {count}");
             // What is refused either way is of little interest.
             if direction != Direction::Answer {
-                for (abis, subjects) in by_abis(&lines) {
-                    let list = format!("{abis}: {subjects}");
+                for shared in by_abis(&lines) {
+                    let list = format!("{}: {}", shared.abis, shared.list());
                     let _ = writeln!(text, "      {}", wrapped(&list, 8, WIDTH));
                 }
             }

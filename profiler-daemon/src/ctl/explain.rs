@@ -18,7 +18,10 @@ use crate::{
         protocol::{Detail, Explanation, Reason},
     },
     profile::{abi::Abi, observation::Refusal, table},
-    seccomp::facts::spelling::{choice, nearest},
+    seccomp::facts::{
+        purpose::purpose,
+        spelling::{choice, nearest},
+    },
 };
 
 /// Where the facts begin.
@@ -183,6 +186,9 @@ fn evidence(calls: &[Explanation], terminal: Terminal) -> String {
 /// Lines with labels; a line without one goes on with what the line before it tells of.
 fn facts(call: &Explanation) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
+    if let Some(purpose) = purpose(&call.name) {
+        facts.push(("what", purpose.to_owned()));
+    }
     for (place, &reason) in call.reasons.iter().enumerate() {
         let label = if place == 0 { "why" } else { "" };
         facts.push((label, wording::reason(reason).to_owned()));

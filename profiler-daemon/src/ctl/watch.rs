@@ -152,18 +152,26 @@ pub(super) fn line(event: &Event, terminal: Terminal) -> String {
             abi,
             call,
             refused,
+            with,
             first,
             ..
         } => {
-            let outcome = match refused {
-                None => "drift".to_owned(),
-                Some(with) => format!("drift, refused: {}", wording::refused_with(*with)),
+            let outcome = match (refused, with.as_ref().and_then(|with| with.seen.as_ref())) {
+                (Some(with), _) => format!("drift, refused: {}", wording::refused_with(*with)),
+                (None, Some(seen)) => {
+                    let count = wording::counted(seen.len() as u64, "new value", "new values");
+                    format!("drift: {count}")
+                }
+                (None, None) => "drift".to_owned(),
             };
             format!(
                 "{}  {:<20}  {:<20}  {}\n",
                 time_of_day(first.as_ref().map_or(*at_ms, |first| first.at_ms)),
                 elided(name, 20),
-                elided(&wording::qualified(abi, call), 20),
+                elided(
+                    &with_values(&wording::qualified(abi, call), with.as_ref()),
+                    20
+                ),
                 terminal.tint(Tone::Bad, &elided(&outcome, 25))
             )
         }
@@ -258,5 +266,46 @@ fn with_values(name: &str, values: Option<&Values>) -> String {
     match (seen.next(), seen.next()) {
         (Some(one), None) => format!("{name}({})", combination(one)),
         _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Terminal, line};
+    use crate::ctl::args::Color;
+    use crate::{api::protocol::Event, profile::arguments::Values};
+
+    fn drift(seen: Option<&[[u64; 2]]>) -> String {
+        let event = Event::Drift {
+            at_ms: 72_845_000,
+            id: "3f2a".into(),
+            name: "web".into(),
+            target: "3f2a".into(),
+            promoted: 1,
+            abi: "x86_64".into(),
+            call: "socket".into(),
+            refused: None,
+            with: seen.map(|seen| Values {
+                places: vec![0, 1],
+                seen: Some(seen.iter().map(|one| one.to_vec()).collect()),
+            }),
+            earlier: false,
+            first: None,
+        };
+        line(&event, Terminal::new(Color::Never))
+    }
+
+    #[test]
+    fn drift_tells_the_values_if_it_is_of_values() {
+        let begin = "20:14:05Z  web                   ";
+        assert_eq!(drift(None), format!("{begin}socket                drift\n"));
+        assert_eq!(
+            drift(Some(&[[38, 5]])),
+            format!("{begin}socket(38, 5)         drift: 1 new value\n")
+        );
+        assert_eq!(
+            drift(Some(&[[16, 3], [38, 5]])),
+            format!("{begin}socket                drift: 2 new values\n")
+        );
     }
 }

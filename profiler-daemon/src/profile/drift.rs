@@ -2,12 +2,14 @@
 //!
 //! Pure. Holds calls against a version's profile; must not know who made them, nor who is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    arguments::Values,
     basis::Basis,
     call::{Call, CallSet},
     compose::{Composed, Verdict},
+    table,
 };
 
 /// A promoted version, as calls are held against it.
@@ -20,10 +22,12 @@ pub struct Promoted {
     /// Calls that its profile does not refuse though they were not made: the runtime's and the
     /// kernel's, and those it answers ENOSYS.
     tolerated: BTreeMap<Call, Verdict>,
+    /// Values of the arguments of names that its profile may be narrowed to; all are known of these.
+    narrowed: BTreeMap<&'static str, Values>,
 }
 
 impl Promoted {
-    /// A version, by what it rests on and the profile that comes of it.
+    /// A version, by what it rests on and the profile that comes of it, narrowed by arguments.
     #[must_use]
     pub fn of(number: u64, basis: &Basis, composed: &Composed) -> Self {
         let tolerated = composed
@@ -36,6 +40,7 @@ impl Promoted {
             number,
             known: &(&basis.made | &basis.probes) | &basis.refused,
             tolerated,
+            narrowed: composed.narrowed.clone(),
         }
     }
 
@@ -57,6 +62,21 @@ impl Promoted {
             .copied()
             .collect()
     }
+
+    /// Of the values that a call's arguments were seen with, those that the version does not have. Of
+    /// a call that is drift itself there are none, nor where those of either side may not be all: what
+    /// the profile lets through with any values, or what was made with any.
+    #[must_use]
+    pub fn values_beyond(&self, call: Call, now: &Values) -> BTreeSet<Vec<u64>> {
+        let narrowed = table::name(call)
+            .filter(|_| self.known.contains(&call))
+            .and_then(|name| self.narrowed.get(name))
+            .filter(|known| known.places == now.places);
+        match (narrowed.and_then(|known| known.seen.as_ref()), &now.seen) {
+            (Some(known), Some(now)) => now - known,
+            _ => BTreeSet::new(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +84,7 @@ mod tests {
     use super::*;
     use crate::profile::{
         abi::Abi,
+        arguments::Arguments,
         baseline::learned::LearnedBaseline,
         compose::{Inputs, Options, compose},
         observation::Observation,
@@ -85,13 +106,40 @@ mod tests {
     }
 
     fn promoted(made: &[&str], refused: &[&str]) -> Promoted {
-        let basis = basis(made, refused);
+        promoted_of(&basis(made, refused))
+    }
+
+    fn promoted_of(basis: &Basis) -> Promoted {
         let composed = compose(&Inputs {
             observation: &basis.observation(),
             learned: &LearnedBaseline::default(),
-            options: Options::default(),
+            options: Options {
+                arguments: true,
+                ..Options::default()
+            },
         });
-        Promoted::of(3, &basis, &composed)
+        Promoted::of(3, basis, &composed)
+    }
+
+    fn values(places: &[u8], seen: Option<&[&[u64]]>) -> Values {
+        Values {
+            places: places.to_vec(),
+            seen: seen.map(|all| all.iter().map(|one| one.to_vec()).collect()),
+        }
+    }
+
+    /// All of these calls were made, and those of the second list with these values.
+    fn promoted_with(made: &[Call], arguments: &[(Call, Values)]) -> Promoted {
+        let mut known = Arguments::default();
+        for (call, values) in arguments {
+            known.insert(*call, values.clone());
+        }
+        let made: CallSet = made.iter().copied().collect();
+        promoted_of(&Basis {
+            made,
+            arguments: known,
+            ..Basis::default()
+        })
     }
 
     fn is_drift(promoted: &Promoted, name: &str) -> bool {
@@ -129,5 +177,64 @@ mod tests {
             promoted.drift_of(&basis(&["openat", "clone3", "capset"], &[])),
             calls(&["clone3"])
         );
+    }
+
+    fn beyond(promoted: &Promoted, call: Call, now: &Values) -> Vec<Vec<u64>> {
+        promoted.values_beyond(call, now).into_iter().collect()
+    }
+
+    #[test]
+    fn values_that_the_version_does_not_have_are_drift() {
+        let socket = table::call(Abi::X86_64, "socket").unwrap();
+        let known = values(&[0, 1], Some(&[&[1, 2], &[2, 1]]));
+        let promoted = promoted_with(&[socket], &[(socket, known.clone())]);
+        assert!(!promoted.is_drift(socket));
+        assert_eq!(beyond(&promoted, socket, &known), Vec::<Vec<u64>>::new());
+        let now = values(&[0, 1], Some(&[&[2, 1], &[38, 5], &[16, 3]]));
+        assert_eq!(beyond(&promoted, socket, &now), [[16, 3], [38, 5]]);
+    }
+
+    #[test]
+    fn where_values_are_not_known_none_is_drift() {
+        let socket = table::call(Abi::X86_64, "socket").unwrap();
+        let now = values(&[0, 1], Some(&[&[38, 5]]));
+        let any = values(&[0, 1], None);
+        let known = values(&[0, 1], Some(&[&[1, 2]]));
+        let none = Vec::<Vec<u64>>::new();
+        // The version's are not known, or are too many.
+        let promoted = promoted_with(&[socket], &[]);
+        assert_eq!(beyond(&promoted, socket, &now), none);
+        let promoted = promoted_with(&[socket], &[(socket, any.clone())]);
+        assert_eq!(beyond(&promoted, socket, &now), none);
+        // Those of now are too many, or of other arguments.
+        let promoted = promoted_with(&[socket], &[(socket, known)]);
+        assert_eq!(beyond(&promoted, socket, &any), none);
+        let others = values(&[1], Some(&[&[38]]));
+        assert_eq!(beyond(&promoted, socket, &others), none);
+        // Of a call that the version does not have the call is the drift.
+        let setns = table::call(Abi::X86_64, "setns").unwrap();
+        assert_eq!(beyond(&promoted, setns, &others), none);
+    }
+
+    #[test]
+    fn values_are_held_against_what_the_profile_lets_through() {
+        let socket = table::call(Abi::X86_64, "socket").unwrap();
+        let socket32 = table::call(Abi::I386, "socket").unwrap();
+        let prctl = table::call(Abi::X86_64, "prctl").unwrap();
+        let known = |value| values(&[0, 1], Some(&[&[value, 1]]));
+        let promoted = promoted_with(
+            &[socket, socket32, prctl],
+            &[
+                (socket, known(1)),
+                (socket32, known(2)),
+                (prctl, values(&[0], Some(&[&[15]]))),
+            ],
+        );
+        // A rule is of a name, whatever the ABI.
+        assert_eq!(beyond(&promoted, socket, &known(2)), Vec::<Vec<u64>>::new());
+        assert_eq!(beyond(&promoted, socket32, &known(3)), [[3, 1]]);
+        // A runtime needs it, so that it is let through with any.
+        let now = values(&[0], Some(&[&[38]]));
+        assert_eq!(beyond(&promoted, prctl, &now), Vec::<Vec<u64>>::new());
     }
 }

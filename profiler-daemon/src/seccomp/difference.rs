@@ -25,6 +25,25 @@ pub enum Direction {
     Answer,
 }
 
+/// What became of a call, as a person asks who reads a difference. [`Direction`] looks at what is let
+/// through alone; this tells apart, too, what is let through for the first time, and how strict the
+/// other answers are: as the kernel ranks them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Let through with some arguments, and with none before.
+    Added,
+    /// Let through with none, and with some before.
+    Removed,
+    /// Some answers are stricter, and none is less strict.
+    Tightened,
+    /// Some answers are less strict, and none is stricter.
+    Loosened,
+    /// Some answers are stricter, others less strict.
+    Changed,
+    /// As strict as before, with another number: an errno, or what a tracer or a handler gets.
+    Errno,
+}
+
 /// Numbers of an architecture on which two policies differ alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -42,6 +61,8 @@ pub struct Difference {
     pub after: Node,
     /// Which way it goes.
     pub direction: Direction,
+    /// What became of it.
+    pub group: Group,
     /// A call that they answer differently.
     pub witness: CallData,
     /// The first policy's answer to it.
@@ -75,6 +96,7 @@ pub fn differences(
             };
             witness.arch = first_audit;
             witness.nr = first;
+            let pairs = pairs(diagrams, one.node, two.node);
             found.push(Difference {
                 first_audit,
                 last_audit,
@@ -82,7 +104,8 @@ pub fn differences(
                 last,
                 before: one.node,
                 after: two.node,
-                direction: direction(diagrams, one.node, two.node),
+                direction: direction(&pairs),
+                group: group(&pairs),
                 witness,
                 answered: diagrams.answer_to(one.node, &witness),
                 answers: diagrams.answer_to(two.node, &witness),
@@ -113,9 +136,16 @@ fn common<'a, T>(
     overlaps
 }
 
-fn direction(diagrams: &Diagrams, before: Node, after: Node) -> Direction {
-    let mut pairs = FxHashSet::default();
+/// What a call is answered before and after, for all arguments.
+type Pairs = FxHashSet<(Action, Action)>;
+
+fn pairs(diagrams: &Diagrams, before: Node, after: Node) -> Pairs {
+    let mut pairs = Pairs::default();
     diagrams.answers_together(before, after, &mut FxHashSet::default(), &mut pairs);
+    pairs
+}
+
+fn direction(pairs: &Pairs) -> Direction {
     let loosened = pairs
         .iter()
         .any(|(before, after)| !before.lets_through() && after.lets_through());
@@ -130,9 +160,31 @@ fn direction(diagrams: &Diagrams, before: Node, after: Node) -> Direction {
     }
 }
 
+fn group(pairs: &Pairs) -> Group {
+    let was_let_through = pairs.iter().any(|(before, _)| before.lets_through());
+    let is_let_through = pairs.iter().any(|(_, after)| after.lets_through());
+    match (was_let_through, is_let_through) {
+        (false, true) => return Group::Added,
+        (true, false) => return Group::Removed,
+        (true, true) | (false, false) => {}
+    }
+    let stricter = pairs
+        .iter()
+        .any(|(before, after)| after.rank() < before.rank());
+    let looser = pairs
+        .iter()
+        .any(|(before, after)| after.rank() > before.rank());
+    match (stricter, looser) {
+        (true, true) => Group::Changed,
+        (true, false) => Group::Tightened,
+        (false, true) => Group::Loosened,
+        (false, false) => Group::Errno,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Difference, Direction, differences};
+    use super::{Difference, Direction, Group, differences};
     use crate::seccomp::{
         action::Action,
         arch::Arch,
@@ -209,6 +261,52 @@ mod tests {
             (Action::Errno(1), Action::Allow)
         );
         assert!(between(&before, &before).is_empty());
+    }
+
+    #[test]
+    fn each_difference_is_in_a_group_by_what_became_of_the_call() {
+        let before = policy(&[
+            ("read", Action::Allow, None),
+            ("open", Action::Allow, Some(Operator::NotEqual)),
+            ("socket", Action::Allow, Some(Operator::NotEqual)),
+            ("bpf", Action::Allow, Some(Operator::Less)),
+            ("mount", Action::Errno(1), None),
+            ("chroot", Action::Errno(1), None),
+            ("reboot", Action::KillProcess, None),
+            ("kexec_load", Action::Trace(1), None),
+            ("getpid", Action::Log, None),
+        ]);
+        let after = policy(&[
+            ("read", Action::Log, None),
+            ("write", Action::Allow, Some(Operator::Equal)),
+            ("socket", Action::Allow, None),
+            ("bpf", Action::Allow, Some(Operator::Greater)),
+            ("mount", Action::Errno(38), None),
+            ("chroot", Action::KillProcess, None),
+            ("reboot", Action::Errno(1), None),
+            ("kexec_load", Action::Trace(2), None),
+            ("getpid", Action::Allow, None),
+        ]);
+        let mut seen: Vec<_> = between(&before, &after)
+            .iter()
+            .map(|one| (one.group, Arch::X86_64.syscall(one.first).unwrap()))
+            .collect();
+        seen.sort_unstable();
+        assert_eq!(
+            seen,
+            [
+                (Group::Added, "write"),
+                (Group::Removed, "open"),
+                (Group::Tightened, "chroot"),
+                (Group::Tightened, "read"),
+                (Group::Loosened, "getpid"),
+                (Group::Loosened, "reboot"),
+                (Group::Loosened, "socket"),
+                (Group::Changed, "bpf"),
+                (Group::Errno, "kexec_load"),
+                (Group::Errno, "mount"),
+            ]
+        );
     }
 
     #[test]

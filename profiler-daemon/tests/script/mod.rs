@@ -36,7 +36,7 @@ pub mod nr {
 
 /// Its words: `NUMBER` makes that call with -1 for every argument, which the calls used here turn down; `sMS` sleeps;
 /// `n` renames itself to a runtime's name; `g` asks for PR_GET_PDEATHSIG; `u` unshares the mount namespace; `x` executes
-/// itself on the words that follow; `c` finds its cgroup below /cg; `dNAME` makes a cgroup in that one, `mNAME` moves
+/// itself on the words that follow; `kFAMILY,TYPE` asks for such a socket and goes on whatever comes; `c` finds its cgroup below /cg; `dNAME` makes a cgroup in that one, `mNAME` moves
 /// into it (`m` into the first again). It exits with the place of the word that failed, 0 for none.
 const SOURCE: &str = r#"
 typedef unsigned long word;
@@ -96,6 +96,11 @@ __attribute__((used)) static void run(word *stack) {
         else if (*w == 's') {
             long ms = number(w + 1), span[2] = {ms / 1000, ms % 1000 * 1000000};
             ret = call3(35, (long)span, 0, 0);
+        }
+        else if (*w == 'k') {
+            const char *type = w;
+            while (*type && *type != ',') type++;
+            call3(41, number(w + 1), number(type + 1), 0);
         }
         else if (*w == 'n') ret = call3(157, 15, (long)"runc:[2:INIT]", 0);
         else if (*w == 'g') ret = call3(157, 2, (long)&out, 0);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 
-use super::Line;
+use super::line::Line;
 use crate::{
     api::{client::Client, protocol::Explanation},
     ctl::{
@@ -16,7 +16,7 @@ use crate::{
         wording::qualified,
     },
     profile::version::{Change, Changed, Subject},
-    seccomp::{arch::Arch, difference::Direction},
+    seccomp::difference::Direction,
 };
 
 /// Calls that the table names.
@@ -150,12 +150,4 @@ pub(super) fn text(lines: &[Line], evidence: &[Evidence; 2]) -> String {
         let _ = writeln!(text, "  and {left} more; --format json has all");
     }
     text
-}
-
-impl Line {
-    /// The one call that it is about, by the number in its ABI's table.
-    fn call(&self) -> Option<(Arch, u32)> {
-        let arch = self.arch.filter(|_| self.first == self.last)?;
-        Some((arch, self.bare(self.first)))
-    }
 }
