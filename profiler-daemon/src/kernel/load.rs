@@ -17,6 +17,7 @@ use super::{
     programs::PINNED_MAPS,
     settings::Settings,
 };
+use crate::claim::Claim;
 
 /// The running programs' maps, and what keeps the programs attached.
 pub(super) struct Loaded {
@@ -26,6 +27,8 @@ pub(super) struct Loaded {
     ebpf: Option<Ebpf>,
     /// The pins, if any.
     pub(super) pins: Option<Pins>,
+    /// They are ours as long as this lives.
+    _claim: Option<Claim>,
     /// What does not work here, a sentence each.
     pub(super) shortcomings: Vec<String>,
     /// The maps were pinned by an earlier daemon.
@@ -37,6 +40,8 @@ impl Loaded {
     pub(super) fn open(settings: &Settings) -> Result<Self, KernelError> {
         let mut plan = Plan::decide(settings)?;
         let hash = plan.hash(settings);
+        // Before anything of it is read: what another daemon has pinned and works on is not adopted.
+        let claim = settings.pin_dir.as_deref().map(pins::claim).transpose()?;
         let pins = settings
             .pin_dir
             .as_deref()
@@ -57,6 +62,7 @@ impl Loaded {
                     hooks: plan.hooks,
                     ebpf: None,
                     pins: Some(pins.clone()),
+                    _claim: claim,
                     shortcomings: plan.shortcomings,
                     adopted: true,
                 };
@@ -83,6 +89,7 @@ impl Loaded {
             hooks: plan.hooks,
             ebpf: Some(ebpf),
             pins,
+            _claim: claim,
             shortcomings: plan.shortcomings,
             adopted,
         };

@@ -14,6 +14,7 @@ use std::{
 use rustix::fs::{FsWord, statfs};
 
 use super::error::KernelError;
+use crate::claim::{Claim, ClaimError};
 
 const BPF_FS_MAGIC: FsWord = 0xcafe_4a11;
 
@@ -24,8 +25,26 @@ pub(super) struct Pins {
     run: PathBuf,
 }
 
+/// Claims the directory for this daemon, and makes it if there is none; mounts a bpf file system at
+/// /sys/fs/bpf where that has none.
+pub(super) fn claim(pin_dir: &Path) -> Result<Claim, KernelError> {
+    let failed = |reason: String| KernelError::PinDirectory {
+        path: pin_dir.to_owned(),
+        reason,
+    };
+    if pin_dir.starts_with("/sys/fs/bpf") {
+        mount_if_absent(Path::new("/sys/fs/bpf")).map_err(|error| failed(error.to_string()))?;
+    }
+    let advice =
+        "two must not read and free the same records; stop that one, or name another --pin-dir";
+    Claim::take(pin_dir, advice).map_err(|error| match error {
+        ClaimError::Taken { .. } => KernelError::Claim(error),
+        ClaimError::Refused { source, .. } => failed(source.to_string()),
+    })
+}
+
 impl Pins {
-    /// Makes the directories; mounts a bpf file system at /sys/fs/bpf where there is none.
+    /// Makes the directories, below one that is claimed.
     pub(super) fn prepare(pin_dir: &Path, run_hash: &str) -> Result<Self, KernelError> {
         let base = pin_dir.join(format!("v{}", profiler_common::ABI_VERSION));
         let pins = Self {
@@ -36,14 +55,11 @@ impl Pins {
             path: pin_dir.to_owned(),
             reason,
         };
-        if pin_dir.starts_with("/sys/fs/bpf") {
-            mount_if_absent(Path::new("/sys/fs/bpf")).map_err(|error| failed(error.to_string()))?;
-        }
-        fs::create_dir_all(pins.base.join("maps")).map_err(|error| failed(error.to_string()))?;
-        let kind = statfs(&pins.base).map_err(|error| failed(error.to_string()))?;
+        let kind = statfs(pin_dir).map_err(|error| failed(error.to_string()))?;
         if kind.f_type != BPF_FS_MAGIC {
             return Err(failed("it is not on a bpf file system".into()));
         }
+        fs::create_dir_all(pins.base.join("maps")).map_err(|error| failed(error.to_string()))?;
         Ok(pins)
     }
 
