@@ -9,6 +9,8 @@
     reason = "a test ends where its ground gives way, and the script can do more than is asked of it here"
 )]
 
+#[path = "replay/clock.rs"]
+mod clock;
 mod fake_docker;
 #[path = "replay/shadow.rs"]
 mod shadow;
@@ -133,6 +135,8 @@ impl Daemon {
             fs::create_dir_all(&path).unwrap();
             text += &lines(fs::metadata(&path).unwrap().ino());
         }
+        // The last snapshot of a cgroup counts.
+        text += &fs::read_to_string(folder.path().join("more")).unwrap_or_default();
         fs::write(folder.path().join("replay"), text).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         if docker.exists() {
@@ -150,6 +154,9 @@ impl Daemon {
                 "--clear-groups",
                 daemon,
             ]);
+        }
+        if let Some(clock) = clock::set_by(folder.path()) {
+            command.envs(clock);
         }
         let child = command
             .arg("--socket")
