@@ -100,11 +100,19 @@ impl Claim {
             .read(true)
             .custom_flags(OFlags::DIRECTORY.bits().cast_signed())
             .open(path);
-        let held = match opened {
-            Ok(held) => OwnedFd::from(held),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(refused(path, error)),
-        };
+        match opened {
+            Ok(held) => Self::lock(held.into(), path, begin, advice),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(refused(path, error)),
+        }
+    }
+
+    fn lock(
+        held: OwnedFd,
+        path: &Path,
+        begin: Instant,
+        advice: &'static str,
+    ) -> Result<Option<Self>, ClaimError> {
         match flock(&held, FlockOperation::NonBlockingLockExclusive) {
             // Whoever held it may have removed it: then it is another one's that has the name now.
             Ok(()) => Ok(is_at(&held, path).then_some(Self { _held: held })),
@@ -163,7 +171,7 @@ fn holder(held: &OwnedFd) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, time::Instant};
 
     use super::{Claim, ClaimError};
 
@@ -190,21 +198,18 @@ mod tests {
             let dir = dir.clone();
             std::thread::spawn(move || Claim::take(&dir, "wait"))
         };
-        // However far the other one is by now, what it ends up with is what has the name.
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        let opened = fs::File::open(&dir).unwrap();
         fs::remove_dir(&dir).unwrap();
         drop(unloading);
+        // However far the other one was by then, what it has is what has the name.
         let _claim = waiting.join().unwrap().unwrap();
         assert!(dir.is_dir());
-        assert!(matches!(
-            Claim::take(&dir, "wait"),
-            Err(ClaimError::Taken { .. })
-        ));
-        assert!(
-            Claim::take_existing(&folder.path().join("none"), "wait")
-                .unwrap()
-                .is_none()
-        );
+        let late = Claim::lock(opened.into(), &dir, Instant::now(), "wait").unwrap();
+        assert!(late.is_none(), "what has no name any more is claimed");
+        let again = Claim::take(&dir, "wait");
+        assert!(matches!(again, Err(ClaimError::Taken { .. })));
+        let none = folder.path().join("none");
+        assert!(Claim::take_existing(&none, "wait").unwrap().is_none());
     }
 
     #[test]

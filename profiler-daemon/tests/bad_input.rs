@@ -290,6 +290,17 @@ fn two_daemons_share_neither_a_state_nor_pins() {
     let ended = of_its_own(&["--unload", "--pin-dir", &pins]);
     refused(&ended, &[&pins, "another profilerd", &pid, "--unload"]);
 
+    // What is no daemon's alone is for all: a socket beside another one's database.
+    let beside = first.state_dir().join("other.sock");
+    let mut other_socket = Command::new(DAEMON);
+    other_socket.arg("--socket").arg(&beside);
+    other_socket.args(["--docker", "none", "--no-pin", "--state-dir", &other]);
+    let third = Live(other_socket.stderr(Stdio::null()).spawn().unwrap());
+    eventually("a third daemon, with all its own", PATIENCE, || {
+        status(&beside)
+    });
+    drop(third);
+
     // Records are the first one's as before, and so is what it keeps.
     let answer = status(&first.socket()).expect("the first daemon answers");
     assert_eq!(answer["health"], "healthy", "{answer}");

@@ -202,6 +202,23 @@ fn a_clock_that_was_set_back_undoes_no_promotion_and_makes_nothing_the_oldest() 
 }
 
 #[test]
+fn a_cgroups_id_that_comes_back_replaces_no_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    block_on(async {
+        for record in ["one", "another", "another", "a third"] {
+            database.keep_nameless(7, record, 5).await.unwrap();
+        }
+        let mut left: Vec<String> = query_scalar("SELECT record FROM nameless")
+            .fetch_all(&mut database.connection)
+            .await
+            .unwrap();
+        left.sort();
+        assert_eq!(left, ["a third", "another", "one"]);
+    });
+}
+
+#[test]
 fn what_is_set_aside_goes_with_its_versions() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());

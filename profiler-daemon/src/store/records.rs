@@ -120,6 +120,16 @@ impl Database {
         now_ms: u64,
     ) -> Result<(), StoreError> {
         self.write(async |connection| {
+            // After a reboot another cgroup has the id. What was kept under it before goes on under a
+            // number that is no cgroup's.
+            query(
+                "UPDATE nameless SET cgroup = (SELECT min(min(cgroup), 0) - 1 FROM nameless)
+                 WHERE cgroup = ?1 AND record <> ?2",
+            )
+            .bind(signed(cgroup))
+            .bind(record)
+            .execute(&mut *connection)
+            .await?;
             query(
                 "INSERT OR REPLACE INTO nameless (cgroup, kept_ms, record)
                  VALUES (?1, max(?2, 1 + (SELECT coalesce(max(kept_ms), -1) FROM nameless)), ?3)",
