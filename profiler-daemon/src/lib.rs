@@ -13,6 +13,7 @@ pub mod api;
 pub mod apply;
 pub mod audit;
 pub mod cgroup;
+pub mod claim;
 pub mod collector;
 pub mod config;
 pub mod ctl;

@@ -256,6 +256,78 @@ fn a_socket_that_is_taken_is_left_to_its_owner() {
 }
 
 #[test]
+fn two_daemons_share_neither_a_state_nor_pins() {
+    if unprivileged() {
+        return;
+    }
+    let mut first = Daemon::start_as(DaemonOptions {
+        docker: "none".into(),
+        words: Vec::new(),
+    });
+    let ground = Ground::new();
+    let state = first.state_dir().display().to_string();
+    let pins = first.pin_dir().display().to_string();
+    let pid = format!("pid {}", first.pid());
+    let of_its_own = |words: &[&str]| {
+        let mut command = Command::new(DAEMON);
+        command.arg("--socket").arg(ground.path("s"));
+        command.args(["--docker", "none"]).args(words);
+        run(&mut command, PATIENCE)
+    };
+    let other = ground.path("state").display().to_string();
+    let ended = of_its_own(&["--state-dir", &state, "--no-pin"]);
+    refused(&ended, &[&state, "another profilerd", &pid, "--state-dir"]);
+    let ended = of_its_own(&["--state-dir", &other, "--pin-dir", &pins]);
+    refused(&ended, &[&pins, "another profilerd", &pid, "--pin-dir"]);
+    // However the directory is written.
+    let around = format!(
+        "{pins}/../{}",
+        first.pin_dir().file_name().unwrap().display()
+    );
+    let ended = of_its_own(&["--state-dir", &other, "--pin-dir", &around]);
+    refused(&ended, &["another profilerd"]);
+    assert!(!ground.path("s").exists(), "the socket was left behind");
+    let ended = of_its_own(&["--unload", "--pin-dir", &pins]);
+    refused(&ended, &[&pins, "another profilerd", &pid, "--unload"]);
+
+    // What is no daemon's alone is for all: a socket beside another one's database.
+    let beside = first.state_dir().join("other.sock");
+    let mut other_socket = Command::new(DAEMON);
+    other_socket.arg("--socket").arg(&beside);
+    other_socket.args(["--docker", "none", "--no-pin", "--state-dir", &other]);
+    let third = Live(other_socket.stderr(Stdio::null()).spawn().unwrap());
+    eventually("a third daemon, with all its own", PATIENCE, || {
+        status(&beside)
+    });
+    drop(third);
+
+    // Records are the first one's as before, and so is what it keeps.
+    let answer = status(&first.socket()).expect("the first daemon answers");
+    assert_eq!(answer["health"], "healthy", "{answer}");
+    let mut record = Command::new(CTL);
+    record.args(["record", "-o"]).arg(ground.path("recorded"));
+    record.args(["--", "/bin/true"]);
+    let ended = run(&mut record, PATIENCE);
+    assert!(ended.success(), "record beside a daemon: {ended}");
+
+    // Nothing is stale after `kill -9`, and a daemon that is about to end is waited for.
+    first.kill9();
+    first.restart();
+    let ending = Pid::from_raw(first.pid()).unwrap();
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        kill_process(ending, Signal::TERM).unwrap();
+    });
+    let mut next = ground.command(&[], &["--pin-dir", &pins]);
+    let _live = Live(next.stderr(Stdio::null()).spawn().unwrap());
+    killer.join().unwrap();
+    let socket = ground.path("s");
+    eventually("the next daemon on the same pins", PATIENCE, || {
+        status(&socket)
+    });
+}
+
+#[test]
 fn a_state_directory_that_cannot_be_used_is_named() {
     if unprivileged() {
         return;

@@ -9,6 +9,8 @@
     reason = "a test ends where its ground gives way, and the script can do more than is asked of it here"
 )]
 
+#[path = "replay/clock.rs"]
+mod clock;
 #[path = "replay/drift.rs"]
 mod drift;
 mod fake_docker;
@@ -156,6 +158,9 @@ impl Daemon {
                 "--clear-groups",
                 daemon,
             ]);
+        }
+        if let Some(clock) = clock::set_by(folder.path()) {
+            command.envs(clock);
         }
         let child = command
             .arg("--socket")

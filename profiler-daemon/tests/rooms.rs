@@ -27,7 +27,8 @@ const REACH: &[(&str, &[&str])] = &[
     ("cgroup", &["cgroup", "seccomp", "profile", "api::protocol"]),
     ("docker", &["docker", "seccomp", "profile", "api::protocol"]),
     ("recording", &["recording", "profile"]),
-    ("kernel", &["kernel", "recording", "profile"]),
+    ("claim", &["claim"]),
+    ("kernel", &["kernel", "claim", "recording", "profile"]),
     (
         "store",
         &["store", "audit", "seccomp", "profile", "api::protocol"],

@@ -81,7 +81,7 @@ fn child() {
             age_ms: u64::MAX,
             images: 10,
         };
-        while database.tidy(retention, 9).await.unwrap() {}
+        while database.tidy(retention, Some(9)).await.unwrap() {}
         database.close().await.unwrap();
     });
 }

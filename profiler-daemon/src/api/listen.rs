@@ -179,6 +179,8 @@ fn lock(directory: &Path, path: &Path) -> Result<OwnedFd, ListenError> {
             Err(Errno::WOULDBLOCK | Errno::INTR) if started.elapsed() < LOCK_PATIENCE => {
                 thread::sleep(Duration::from_millis(20));
             }
+            // Nobody takes so long to make a socket: it is another daemon's state directory too.
+            Err(Errno::WOULDBLOCK) => return Ok(held),
             Err(error) => return Err(refused(path, step, error)),
         }
     }

@@ -48,19 +48,23 @@ pub(super) struct Container {
     pub(super) in_flight: CallSet,
     /// What is known of the phases it goes through, and of who comes in.
     pub(super) phases: Phases,
-    /// Calls lost on the host before this container was known.
+    /// Calls lost on the host before it began to run.
     pub(super) lost_before: u64,
+    /// Calls lost on the host when it ran before.
+    pub(super) lost_earlier: u64,
     /// Calls lost on the host while it lived, once it ended.
     pub(super) lost: Option<u64>,
     /// Something changed that is not kept yet.
     pub(super) unkept: bool,
-    /// When something last changed, milliseconds since the epoch.
+    /// When it was first met, later than of any that was met before; 0 where that is not known.
+    pub(super) met_ms: u64,
+    /// When something last changed, milliseconds since the epoch, in the order of changes.
     pub(super) changed_ms: u64,
 }
 
 impl Container {
     /// A container that was just met.
-    pub(super) fn new(identity: Identity, lost_before: u64, now_ms: u64) -> Self {
+    pub(super) fn new(identity: Identity, lost_before: u64, met_ms: u64) -> Self {
         Self {
             asked: None,
             identity,
@@ -72,9 +76,11 @@ impl Container {
             in_flight: CallSet::new(),
             phases: Phases::default(),
             lost_before,
+            lost_earlier: 0,
             lost: None,
             unkept: true,
-            changed_ms: now_ms,
+            met_ms,
+            changed_ms: met_ms,
         }
     }
 
@@ -93,8 +99,10 @@ impl Container {
             in_flight,
             phases: Phases::default(),
             lost_before: 0,
+            lost_earlier: 0,
             lost: Some(kept.lost_calls),
             unkept: false,
+            met_ms: kept.met_ms,
             changed_ms: kept.changed_ms,
             asked: kept.asked,
             identity: kept.identity,
@@ -179,8 +187,8 @@ impl Container {
         Some(whole)
     }
 
-    /// What is to be kept of it: only what the kernel does not hold.
-    pub(super) fn to_keep(&self, lost_now: u64) -> KeptContainer {
+    /// What is to be kept of it: only what the kernel does not hold. `boot` is this run of the kernel.
+    pub(super) fn to_keep(&self, lost_now: u64, boot: Option<&str>) -> KeptContainer {
         let mut observation = self.ended.clone().unwrap_or_default();
         observation.sightings = self.sightings.clone();
         observation.in_flight = self.in_flight.clone();
@@ -190,6 +198,8 @@ impl Container {
             observation,
             cgroup: self.root.clone(),
             cgroups: self.cgroups.clone(),
+            boot: boot.map(str::to_owned),
+            met_ms: self.met_ms,
             lost_calls: self.lost_calls(lost_now),
             changed_ms: self.changed_ms,
         }
@@ -198,6 +208,6 @@ impl Container {
     /// Calls lost on the host while it lived.
     pub(super) fn lost_calls(&self, lost_now: u64) -> u64 {
         self.lost
-            .unwrap_or_else(|| lost_now.saturating_sub(self.lost_before))
+            .unwrap_or_else(|| self.lost_earlier + lost_now.saturating_sub(self.lost_before))
     }
 }

@@ -131,7 +131,7 @@ impl Collector {
     }
 
     /// From now on everything of this is held against that version.
-    fn hold_against(&mut self, subject: &Subject, number: u64) -> Result<(), KeepError> {
+    pub(super) fn hold_against(&mut self, subject: &Subject, number: u64) -> Result<(), KeepError> {
         let Some(kept) = self.keep.version(subject, number)? else {
             return Ok(());
         };

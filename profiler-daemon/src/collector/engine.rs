@@ -60,12 +60,12 @@ impl Collector {
 
     /// The engine tells who a container is.
     fn identify(&mut self, mut identity: Identity) {
-        self.displace_imported(&identity.id);
+        self.succeed(&identity);
         let asked = identity.asked.take().map(|asked| *asked);
         let now = self.places.now_ms();
         let lost = self.lost_calls();
         let Some(container) = self.containers.get_mut(&identity.id) else {
-            let mut container = Container::new(identity, lost, now);
+            let mut container = Container::new(identity, lost, self.clock.ordered(now));
             // It was made, and perhaps has never run: there is nothing to keep of it yet.
             container.unkept = false;
             container.asked = asked;

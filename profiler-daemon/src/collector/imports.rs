@@ -47,20 +47,6 @@ impl Collector {
             .is_some_and(|container| container.identity.origin.is_some())
     }
 
-    /// A container of this host turns up under the id of an imported one: what is seen here goes
-    /// before what a document says.
-    pub(super) fn displace_imported(&mut self, id: &str) {
-        if self.is_imported(id) {
-            tracing::warn!(
-                id,
-                "a container of this host has the id of an imported record, which is dropped"
-            );
-            self.containers.remove(id);
-            let result = self.keep.forget(id);
-            self.kept(result);
-        }
-    }
-
     fn record_of(&mut self, wanted: &str) -> Result<Vec<RecordedContainer>, ErrorBody> {
         self.read_losses();
         let id = reference::resolve(&self.containers, wanted)?;
@@ -179,10 +165,9 @@ impl Collector {
         now_ms: u64,
     ) -> (KeptContainer, Change) {
         let before = self.observed(&container.id);
-        let lost_before = self
-            .containers
-            .get(&container.id)
-            .and_then(|known| known.lost);
+        let known = self.containers.get(&container.id);
+        let known_since = known.map(|known| known.met_ms);
+        let lost_before = known.and_then(|known| known.lost);
         let mut merged = Merged::default();
         if let Some(before) = before.clone() {
             merged.add(container.id.clone(), before);
@@ -215,14 +200,17 @@ impl Collector {
             }),
             ..Identity::unnamed(container.id, container.engine)
         };
+        let ordered_ms = self.ordered_now();
         let kept = KeptContainer {
             identity,
             asked: None,
             observation,
             cgroup: None,
             cgroups: BTreeSet::new(),
+            boot: None,
+            met_ms: known_since.unwrap_or(ordered_ms),
             lost_calls,
-            changed_ms: now_ms,
+            changed_ms: ordered_ms,
         };
         (kept, change)
     }

@@ -53,7 +53,7 @@ impl Collector {
         }
         let owner = match self.places.locate(cgroup) {
             Place::Container(home) => {
-                self.container(&home).moved_in(cgroup, &home);
+                self.moves_in(cgroup, &home);
                 self.begin_phases(&home.id, cgroup);
                 self.cover(&home.id);
                 // At once: should the daemon die now, the next one knows whose the record is.
@@ -123,7 +123,7 @@ impl Collector {
                     .or_insert_with(|| sighting.clone());
             }
             container.unkept = true;
-            container.changed_ms = at_ms;
+            container.changed_ms = self.clock.ordered(at_ms);
             let _ = self.events.send(Event::Call {
                 id: id.clone(),
                 name: container.identity.display_name().to_owned(),
@@ -263,9 +263,9 @@ impl Collector {
             container.identity.running = false;
             container.identity.pid = None;
             container.lost = Some(container.lost_calls(lost));
-            container.changed_ms = now;
+            container.changed_ms = self.clock.ordered(now);
         }
-        let file = container.to_keep(lost);
+        let file = container.to_keep(lost, self.boot.as_deref());
         let result = self.keep.keep(&file);
         let kept = self.kept(result);
         let Some(container) = self.containers.get_mut(id) else {

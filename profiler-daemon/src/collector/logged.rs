@@ -1,7 +1,7 @@
 //! Calls that a filter lets through and has the kernel log: told at most once a second for each
 //! container and call, with how many there were.
 
-use super::{Collector, Owner};
+use super::{Collector, Owner, clock::Moment};
 use crate::{
     api::protocol::Event,
     profile::{call::Call, identity::Identity, observation::Sighting, table},
@@ -56,23 +56,23 @@ impl KernelLog {
 pub(super) struct Logged {
     /// Records since the last event.
     untold: u64,
-    /// When it was last told of.
+    /// When it was last told of, milliseconds since boot.
     told_ms: Option<u64>,
     last: Sighting,
 }
 
 impl Logged {
     /// The event, if there is something to tell and it is time.
-    fn event(&mut self, call: Call, identity: &Identity, now_ms: u64) -> Option<Event> {
+    fn event(&mut self, call: Call, identity: &Identity, now: Moment) -> Option<Event> {
         let early = self
             .told_ms
-            .is_some_and(|told| now_ms.saturating_sub(told) < APART_MS);
+            .is_some_and(|told| now.boot_ms.saturating_sub(told) < APART_MS);
         if self.untold == 0 || early {
             return None;
         }
-        self.told_ms = Some(now_ms);
+        self.told_ms = Some(now.boot_ms);
         Some(Event::Logged {
-            at_ms: now_ms,
+            at_ms: now.wall_ms,
             id: identity.id.clone(),
             name: identity.display_name().to_owned(),
             abi: call.abi.name().into(),
@@ -108,6 +108,7 @@ impl Collector {
         let Owner::Container(id) = self.owner(cgroup) else {
             return;
         };
+        let now = self.now();
         let Some(container) = self.containers.get_mut(&id) else {
             return;
         };
@@ -126,7 +127,7 @@ impl Collector {
         });
         logged.untold += count;
         logged.last = last;
-        match logged.event(call, &container.identity, self.places.now_ms()) {
+        match logged.event(call, &container.identity, now) {
             Some(event) => drop(self.events.send(event)),
             None => self.log.waits = true,
         }
@@ -138,7 +139,7 @@ impl Collector {
             return;
         }
         self.log.waits = false;
-        let now = self.places.now_ms();
+        let now = self.now();
         for container in self.containers.values_mut() {
             for (call, logged) in &mut container.logged {
                 match logged.event(*call, &container.identity, now) {
@@ -152,7 +153,7 @@ impl Collector {
 
 #[cfg(test)]
 mod tests {
-    use super::Logged;
+    use super::{Logged, Moment};
     use crate::{
         api::protocol::Event,
         profile::{
@@ -179,7 +180,12 @@ mod tests {
             },
         };
         let mut told = Vec::new();
-        let mut tell = |logged: &mut Logged, now| {
+        let mut tell = |logged: &mut Logged, boot_ms| {
+            // Of the wall clock nothing depends.
+            let now = Moment {
+                wall_ms: 9_999 - boot_ms,
+                boot_ms,
+            };
             if let Some(Event::Logged { count, .. }) = logged.event(call, &identity, now) {
                 told.push(count);
             }

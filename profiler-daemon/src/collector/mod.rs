@@ -5,6 +5,7 @@
 //! ever dropped for want of a name: a record stays in its map until it is known whose it is.
 
 mod answers;
+mod clock;
 pub mod command;
 mod container;
 mod drift;
@@ -18,6 +19,8 @@ mod imports;
 mod kernel_news;
 mod logged;
 pub mod observed;
+#[cfg(test)]
+mod on_paper;
 mod phases;
 pub mod ports;
 mod recent_pids;
@@ -26,6 +29,7 @@ mod reference;
 mod shadow;
 mod shadowing;
 mod status;
+mod succession;
 mod versions;
 
 use std::{
@@ -38,6 +42,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    clock::{Clock, Moment},
     command::{Command, shadows::NewShadow},
     container::Container,
     drift::Drift,
@@ -134,8 +139,12 @@ pub struct Collector {
     keep_failure: Option<String>,
     /// Cgroups that came and went unnamed, and whose records were kept so.
     nameless: u64,
-    /// When every record was last looked over, and how much news had been lost by then.
+    /// When every record was last looked over, milliseconds since boot, and how much news had been lost
+    /// by then.
     looked_over: Option<(u64, u64)>,
+    clock: Clock,
+    /// This run of the kernel, if it can be told.
+    boot: Option<String>,
     started_ms: u64,
     settle_ms: u64,
     /// Containers that have not started up yet.
@@ -165,9 +174,15 @@ impl Collector {
             quiet,
             shortcomings,
         } = parts;
+        let now = Moment {
+            wall_ms: places.now_ms(),
+            boot_ms: places.boot_ms(),
+        };
         let mut collector = Self {
             learned: keep.learned(),
-            started_ms: places.now_ms(),
+            clock: Clock::new(now),
+            boot: places.boot_id(),
+            started_ms: now.wall_ms,
             settle_ms,
             starting: BTreeSet::new(),
             source,
@@ -246,6 +261,7 @@ impl Collector {
                     || self.versions.any()
                     || !self.starting.is_empty() =>
                 {
+                    self.look_at_clock();
                     self.move_phases();
                     self.tend_shadows();
                     self.tell_logged();
@@ -266,17 +282,10 @@ impl Collector {
     fn container(&mut self, home: &Home) -> &mut Container {
         self.displace_imported(&home.id);
         let lost = self.lost_calls();
-        let now = self.places.now_ms();
-        let events = self.events.clone();
+        let ordered = self.ordered_now();
         self.containers.entry(home.id.clone()).or_insert_with(|| {
             let identity = Identity::unnamed(home.id.clone(), home.engine);
-            let _ = events.send(Event::Container {
-                at_ms: now,
-                id: home.id.clone(),
-                name: identity.display_name().to_owned(),
-                change: "started".into(),
-            });
-            Container::new(identity, lost, now)
+            Container::new(identity, lost, ordered)
         })
     }
 

@@ -23,10 +23,10 @@ pub(super) struct Phases {
     taken_up: bool,
     /// It has started up.
     settled: bool,
-    /// When it was first found to be shutting down, milliseconds since the epoch.
+    /// When it was first found to be shutting down, milliseconds since boot.
     stopping_ms: Option<u64>,
-    /// Sessions that the engine began, until they execute their programs: what for, and when. None
-    /// where two of different kinds were awaited at once, and cannot be told apart.
+    /// Sessions that the engine began, until they execute their programs: what for, and when, in
+    /// milliseconds since boot. None where two of different kinds were awaited at once, and cannot be told apart.
     awaited: Vec<(Option<SessionKind>, u64)>,
 }
 
@@ -145,7 +145,7 @@ impl Collector {
 
     /// The engine began a session, whose process comes into the container soon.
     pub(super) fn on_session(&mut self, id: &str, kind: SessionKind) {
-        let now = self.places.now_ms();
+        let now = self.places.boot_ms();
         if let Some(container) = self.containers.get_mut(id) {
             container.phases.awaits(kind, now);
             self.tell_expected(id);
@@ -179,7 +179,7 @@ impl Collector {
         let Some(Owner::Container(id)) = self.owners.get(&cgroup) else {
             return;
         };
-        let now = self.places.now_ms();
+        let now = self.places.boot_ms();
         let Some(container) = self.containers.get_mut(id) else {
             return;
         };

@@ -59,8 +59,13 @@ pub trait Places: Send {
     fn cgroup_of(&self, pid: u32) -> Option<u64>;
     /// Resident memory of this process, bytes.
     fn own_memory(&self) -> u64;
-    /// Milliseconds since the epoch.
+    /// Milliseconds since the epoch, as the wall clock tells them: it may be set at any time.
     fn now_ms(&self) -> u64;
+    /// Milliseconds since boot, time asleep included.
+    fn boot_ms(&self) -> u64;
+    /// What no other run of this or another kernel has, if it can be told: ids of cgroups mean
+    /// nothing beyond it.
+    fn boot_id(&self) -> Option<String>;
 }
 
 /// A container's first process that is asked for.
@@ -100,9 +105,16 @@ pub struct KeptContainer {
     /// then nothing else tells whose it was.
     #[serde(default)]
     pub cgroups: BTreeSet<u64>,
+    /// The run of the kernel that these cgroups are of; none where it could not be told.
+    #[serde(default)]
+    pub boot: Option<String>,
+    /// When it was first met: later than of any that was met before, whatever the clock said. 0 where
+    /// that was not kept.
+    #[serde(default)]
+    pub met_ms: u64,
     /// Calls lost on the host while it lived.
     pub lost_calls: u64,
-    /// When it was last changed, milliseconds since the epoch.
+    /// When it was last changed, milliseconds since the epoch, and later than whatever changed before.
     pub changed_ms: u64,
 }
 
@@ -148,6 +160,12 @@ pub trait Keep: Send {
     /// # Errors
     /// It could not be removed.
     fn forget(&mut self, id: &str) -> Result<(), KeepError>;
+    /// Keeps under another id, which is the container's own now, what was kept under this one: the
+    /// container in the form that is given, and its versions.
+    ///
+    /// # Errors
+    /// It could not be written; what was kept before is unchanged.
+    fn set_aside(&mut self, id: &str, container: &KeptContainer) -> Result<(), KeepError>;
     /// Keeps the record of a cgroup that nobody could name.
     ///
     /// # Errors
@@ -188,7 +206,7 @@ pub trait Keep: Send {
     /// It could not be read.
     fn version(&mut self, subject: &Subject, number: u64)
     -> Result<Option<KeptVersion>, KeepError>;
-    /// Marks a version as the promoted one; false if there is no such.
+    /// Marks a version as the promoted one, in place of any other; false if there is no such.
     ///
     /// # Errors
     /// It could not be written.
@@ -204,11 +222,12 @@ pub trait Keep: Send {
     /// # Errors
     /// They could not be read.
     fn images(&mut self) -> Result<Vec<(String, String)>, KeepError>;
-    /// Drops what is too old or too much, a bounded piece of it; true if there is more.
+    /// Drops what is too old or too much, a bounded piece of it; true if there is more. Without a time
+    /// that can be trusted nothing is too old.
     ///
     /// # Errors
     /// It could not be written.
-    fn tidy(&mut self, now_ms: u64) -> Result<bool, KeepError>;
+    fn tidy(&mut self, trusted_ms: Option<u64>) -> Result<bool, KeepError>;
     /// How it is kept.
     ///
     /// # Errors

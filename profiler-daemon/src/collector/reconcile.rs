@@ -17,10 +17,16 @@ impl Collector {
     /// those that ended while no daemon ran are on no path and in no engine's list any more.
     pub(super) fn take_up_kept(&mut self) {
         let since_ms = self.source.facts().since_ms;
+        let lost = self.lost_calls();
         for kept in self.keep.containers() {
             let id = kept.identity.id.clone();
-            // Before this recording began, perhaps before a reboot, an id meant another cgroup.
-            let same_recording = kept.changed_ms >= since_ms;
+            self.clock.follow(kept.changed_ms.max(kept.met_ms));
+            // In another run of the kernel an id meant another cgroup. Where that is not known, times
+            // have to tell, which a clock that was set makes wrong.
+            let same_recording = match &kept.boot {
+                Some(boot) => self.boot.as_ref() == Some(boot),
+                None => kept.changed_ms >= since_ms,
+            };
             let cgroups = kept.cgroups.clone();
             let mut container = Container::kept(kept);
             for cgroup in cgroups.into_iter().filter(|_| same_recording) {
@@ -32,6 +38,8 @@ impl Collector {
             }
             if container.cgroups.is_empty() {
                 container.identity.running = false;
+            } else {
+                container.goes_on(lost);
             }
             self.containers.insert(id, container);
         }
@@ -53,13 +61,14 @@ impl Collector {
             } else {
                 self.places.in_flight(&home.root)
             };
-            let container = self.container(&home);
-            container.moved_in(cgroup, &home);
+            let lost = self.lost_calls();
+            self.moves_in(cgroup, &home);
+            let Some(container) = self.containers.get_mut(&home.id) else {
+                continue;
+            };
             container.identity.running = true;
             container.in_flight.extend(in_flight);
-            // What was lost before this daemon came may have been this container's.
-            container.lost_before = 0;
-            container.lost = None;
+            container.goes_on(lost);
             container.phases = Phases::taken_up();
             self.starting.insert(home.id.clone());
         }
@@ -68,7 +77,8 @@ impl Collector {
     /// Keeps what changed, and looks over every record when news was lost, or now and then.
     pub(super) fn reconcile(&mut self) {
         self.read_losses();
-        let now = self.places.now_ms();
+        self.look_at_clock();
+        let now = self.places.boot_ms();
         let lost_news = self
             .losses
             .iter()
@@ -94,7 +104,7 @@ impl Collector {
         if self.tidied.is_some_and(|at| at.elapsed() < TIDY) {
             return;
         }
-        match self.keep.tidy(self.places.now_ms()) {
+        match self.keep.tidy(self.clock.trusted_ms()) {
             Ok(more) => self.tidied = (!more).then(Instant::now),
             // What cannot be written is told of by what has to be; this has time.
             Err(error) => {
@@ -136,7 +146,7 @@ impl Collector {
         }
     }
 
-    fn is_removed(&mut self, cgroup: u64) -> bool {
+    pub(super) fn is_removed(&mut self, cgroup: u64) -> bool {
         matches!(self.source.snapshot(cgroup), Ok(Some(snapshot)) if snapshot.gone)
     }
 
@@ -146,7 +156,7 @@ impl Collector {
             .containers
             .values()
             .filter(|container| container.unkept)
-            .map(|container| container.to_keep(lost))
+            .map(|container| container.to_keep(lost, self.boot.as_deref()))
             .collect();
         for file in changed {
             let result = self.keep.keep(&file);

@@ -24,6 +24,8 @@ pub(super) fn resolve(
             (
                 container.identity.origin.is_none(),
                 container.identity.running,
+                // Not when they were made, by the clock of then.
+                container.met_ms,
                 container.identity.created_ms,
                 container.changed_ms,
             )

@@ -194,6 +194,20 @@ impl Shadows {
         }
     }
 
+    /// The clock was set by so many milliseconds. Times that are compared with those of news, or with
+    /// now, go with it.
+    pub(super) fn clock_set(&mut self, by_ms: i64) {
+        let asked = self.asked.values_mut().flat_map(BTreeMap::values_mut);
+        let attached = self.attached.values_mut().flat_map(|one| {
+            let calls = one.containers.values_mut().flat_map(BTreeMap::values_mut);
+            let told = calls.filter_map(|foreseen| foreseen.told_ms.as_mut());
+            told.chain([&mut one.attached_ms])
+        });
+        for time in asked.chain(attached) {
+            *time = time.saturating_add_signed(by_ms);
+        }
+    }
+
     /// Names of those that end now, for whoever held them has gone.
     pub(super) fn over(&self) -> Vec<String> {
         let over = self.attached.iter().filter(|(_, one)| one.is_over());

@@ -104,6 +104,21 @@ fn an_earlier_daemon_may_have_asked() {
 }
 
 #[test]
+fn a_clock_that_is_set_changes_nothing_of_who_is_told_and_asked() {
+    let mut call = foreseen(true);
+    assert!(call.made(1_000_000));
+    let mut shadows = holding(call);
+    shadows.note_asked(7, &[CALL].into(), 1_000_000);
+    shadows.clock_set(-900_000);
+    assert!(shadows.due(100_999).is_empty());
+    assert_eq!(shadows.due(101_000).len(), 1);
+    assert!(shadows.is_repeated(7, CALL, 100_000, None));
+    assert!(!shadows.is_repeated(7, CALL, 99_999, None), "under way");
+    let attached = shadows.attached.values().next().unwrap();
+    assert_eq!(attached.attached_ms, 0, "never below zero");
+}
+
+#[test]
 fn a_shadow_ends_with_whoever_holds_it() {
     let mut shadows = holding(foreseen(true));
     assert!(shadows.over().is_empty(), "nobody has to hold it");

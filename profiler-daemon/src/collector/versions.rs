@@ -96,6 +96,15 @@ impl Versions {
         !self.waiting.is_empty()
     }
 
+    /// What was kept under a container's id is kept under another.
+    pub(super) fn set_aside(&mut self, id: &str, other: &str) {
+        let subject = Subject::Container(id.to_owned());
+        if let Some(head) = self.heads.remove(&subject) {
+            let other = Subject::Container(other.to_owned());
+            self.heads.insert(other, head);
+        }
+    }
+
     /// This may have changed. What happens over and over does not prolong the wait.
     fn touch(&mut self, subject: Subject, again: bool) {
         let now = Instant::now();

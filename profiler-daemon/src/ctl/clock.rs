@@ -30,11 +30,12 @@ pub(super) fn time_of_day(at_ms: u64) -> String {
     )
 }
 
-/// `3m ago`
+/// `3m ago`; `in 3m` of a time that a clock wrote which was ahead, or has been set back since.
 pub(super) fn ago(now_ms: u64, at_ms: u64) -> String {
-    match now_ms.saturating_sub(at_ms) / 1000 {
-        0 => "just now".to_owned(),
-        seconds => format!("{} ago", span(seconds)),
+    match (now_ms.abs_diff(at_ms) / 1000, at_ms > now_ms) {
+        (0, _) => "just now".to_owned(),
+        (seconds, false) => format!("{} ago", span(seconds)),
+        (seconds, true) => format!("in {}", span(seconds)),
     }
 }
 
@@ -103,5 +104,7 @@ mod tests {
         assert_eq!(ago(240_000, 0), "4m ago");
         assert_eq!(ago(172_799_000, 0), "47h ago");
         assert_eq!(ago(172_800_000, 0), "2d ago");
+        assert_eq!(ago(0, 172_800_000), "in 2d");
+        assert!(ago(0, u64::MAX).starts_with("in "));
     }
 }

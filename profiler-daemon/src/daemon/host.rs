@@ -6,6 +6,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::{
     cgroup::{path::container_of, tree::CgroupTree},
     collector::ports::{Home, Place, Places},
@@ -91,5 +93,15 @@ impl Places for Host {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as u64)
+    }
+
+    fn boot_ms(&self) -> u64 {
+        let since = clock_gettime(ClockId::Boottime);
+        since.tv_sec as u64 * 1000 + since.tv_nsec as u64 / 1_000_000
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
     }
 }

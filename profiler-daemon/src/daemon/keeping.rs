@@ -65,6 +65,19 @@ fn read<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, KeepError> {
     })
 }
 
+fn record_of(container: &KeptContainer) -> Result<ContainerRecord, KeepError> {
+    let identity = &container.identity;
+    Ok(ContainerRecord {
+        id: identity.id.clone(),
+        image: identity
+            .image
+            .as_ref()
+            .map(|image| (image.id.clone(), image.reference.clone())),
+        changed_ms: container.changed_ms,
+        record: written("a container", container)?,
+    })
+}
+
 fn now_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -91,17 +104,11 @@ impl Keep for Records {
     }
 
     fn keep(&mut self, container: &KeptContainer) -> Result<(), KeepError> {
-        let identity = &container.identity;
-        let record = ContainerRecord {
-            id: identity.id.clone(),
-            image: identity
-                .image
-                .as_ref()
-                .map(|image| (image.id.clone(), image.reference.clone())),
-            changed_ms: container.changed_ms,
-            record: written("a container", container)?,
-        };
-        waited(self.database.keep_container(&record))
+        waited(self.database.keep_container(&record_of(container)?))
+    }
+
+    fn set_aside(&mut self, id: &str, container: &KeptContainer) -> Result<(), KeepError> {
+        waited(self.database.set_aside(id, &record_of(container)?))
     }
 
     fn forget(&mut self, id: &str) -> Result<(), KeepError> {
@@ -182,8 +189,8 @@ impl Keep for Records {
         waited(self.database.images())
     }
 
-    fn tidy(&mut self, now_ms: u64) -> Result<bool, KeepError> {
-        waited(self.database.tidy(self.retention, now_ms))
+    fn tidy(&mut self, trusted_ms: Option<u64>) -> Result<bool, KeepError> {
+        waited(self.database.tidy(self.retention, trusted_ms))
     }
 
     fn facts(&mut self) -> Result<KeepFacts, KeepError> {

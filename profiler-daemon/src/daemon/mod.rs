@@ -27,6 +27,7 @@ use crate::{
         mount::MountError,
         tree::{CgroupTree, TreeError},
     },
+    claim::{Claim, ClaimError},
     collector::{Collector, Inbox, Parts},
     config::{Config, ConfigError, Flags},
     docker::{
@@ -69,6 +70,8 @@ enum DaemonError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     #[error("{0}")]
     Io(#[from] std::io::Error),
     #[error("the task {0} ended unexpectedly; this is a defect, please report it")]
@@ -124,6 +127,10 @@ fn unload_pins(config: &Config) -> Result<(), DaemonError> {
     let Some(dir) = &config.pin_dir else {
         return Ok(());
     };
+    let _claim = Claim::take_existing(
+        dir,
+        "its recording would end under it; stop it, and run `profilerd --unload` again",
+    )?;
     let removed = kernel::unload(dir).map_err(|source| DaemonError::Unload {
         path: dir.clone(),
         source,
@@ -138,6 +145,7 @@ fn unload_pins(config: &Config) -> Result<(), DaemonError> {
 
 /// A daemon at work: its tasks, by name.
 struct Running {
+    _state: Claim,
     tasks: JoinSet<&'static str>,
     stop: CancellationToken,
     terminate: Signal,
@@ -151,8 +159,13 @@ impl Running {
         // A signal that comes while this goes on is heeded after it, and leaves no socket behind.
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
-        // The socket first: whoever holds it is the one daemon of this host.
+        // The socket first: whoever holds it is the one daemon that is talked to. What it shares with no
+        // other besides are its state directory and, in the room kernel, its pins.
         let socket = Socket::bind(&config.socket)?;
+        let state = Claim::take(
+            &config.state_dir,
+            "stop that one, or name another --state-dir",
+        )?;
         let endpoint = Endpoint::parse(&config.docker)?;
         let shadows = shadows::read(&config.shadows)?;
         let records = Records::open(&config.state_dir, retention(config))?;
@@ -234,6 +247,7 @@ impl Running {
         });
         tracing::info!(socket = %config.socket.display(), "ready");
         Ok(Self {
+            _state: state,
             tasks,
             stop,
             terminate,

@@ -1,6 +1,6 @@
 //! From the kernel's nanoseconds since boot to milliseconds since the epoch.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -8,7 +8,8 @@ use rustix::time::{ClockId, clock_gettime};
 /// wall clock may be set while the machine runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BootTime {
-    unix_ms: u64,
+    /// Below zero where the wall clock stands before the time since boot: it was set to 1970.
+    unix_ms: i64,
 }
 
 /// Nanoseconds since boot, as the kernel programs count them.
@@ -19,23 +20,41 @@ pub(super) fn boot_ns() -> u64 {
 
 impl BootTime {
     pub(super) fn now() -> Self {
-        let boot = clock_gettime(ClockId::Boottime);
-        let since_boot = Duration::new(boot.tv_sec as u64, boot.tv_nsec as u32);
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+            .map_or(0, |since| since.as_millis() as i64);
         Self {
-            unix_ms: unix.saturating_sub(since_boot).as_millis() as u64,
+            unix_ms: unix.saturating_sub_unsigned(boot_ns() / 1_000_000),
         }
     }
 
     /// Milliseconds since the epoch.
     pub(super) fn unix_ms(self, boot_ns: u64) -> u64 {
-        self.unix_ms + boot_ns / 1_000_000
+        (boot_ns / 1_000_000).saturating_add_signed(self.unix_ms)
     }
 
     /// As [`Self::unix_ms`], where 0 stands for never.
     pub(super) fn unix_ms_if_set(self, boot_ns: u64) -> Option<u64> {
         (boot_ns != 0).then(|| self.unix_ms(boot_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BootTime;
+
+    #[test]
+    fn times_are_right_whatever_the_wall_clock_says() {
+        let booted = |unix_ms| BootTime { unix_ms };
+        assert_eq!(booted(1_000).unix_ms(5_000_000), 1_005);
+        // Set to two seconds after the epoch, an hour after boot.
+        let odd = booted(2_000 - 3_600_000);
+        assert_eq!(odd.unix_ms(3_600_000_000_000), 2_000);
+        assert_eq!(odd.unix_ms(1_000_000), 0, "before the epoch");
+        assert_eq!(
+            booted(i64::MAX).unix_ms_if_set(u64::MAX),
+            Some(u64::MAX / 1_000_000 + i64::MAX as u64)
+        );
+        assert_eq!(odd.unix_ms_if_set(0), None);
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::btf::BtfError;
+use crate::claim::ClaimError;
 
 /// The recording could not begin.
 #[derive(Debug, Error)]
@@ -52,6 +53,9 @@ pub enum KernelError {
         /// How it differs.
         what: String,
     },
+    /// Another daemon has the pins.
+    #[error(transparent)]
+    Claim(ClaimError),
     /// The place for the pins cannot be made.
     #[error(
         "cannot use {path} for pinned maps: {reason}; mount a bpf file system there, or use --no-pin"

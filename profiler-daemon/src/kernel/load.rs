@@ -20,6 +20,7 @@ use super::{
     settings::Settings,
     slots,
 };
+use crate::claim::Claim;
 
 /// The running programs' maps, and what keeps the programs attached.
 pub(super) struct Loaded {
@@ -29,6 +30,8 @@ pub(super) struct Loaded {
     ebpf: Option<Ebpf>,
     /// The pins, if any.
     pub(super) pins: Option<Pins>,
+    /// They are ours as long as this lives.
+    _claim: Option<Claim>,
     /// What does not work here, a sentence each.
     pub(super) shortcomings: Vec<String>,
     /// What an earlier daemon recorded goes on.
@@ -42,6 +45,8 @@ impl Loaded {
     pub(super) fn open(settings: &Settings) -> Result<Self, KernelError> {
         let mut plan = Plan::decide(settings)?;
         let hash = plan.hash(settings);
+        // Before anything of it is read: what another daemon has pinned and works on is not adopted.
+        let claim = settings.pin_dir.as_deref().map(pins::claim).transpose()?;
         let pins = settings
             .pin_dir
             .as_deref()
@@ -68,6 +73,7 @@ impl Loaded {
                     hooks: plan.hooks,
                     ebpf: None,
                     pins: Some(pins.clone()),
+                    _claim: claim,
                     shortcomings: plan.shortcomings,
                     adopted: true,
                     unread: None,
@@ -99,6 +105,7 @@ impl Loaded {
             hooks: plan.hooks,
             ebpf: Some(ebpf),
             pins,
+            _claim: claim,
             shortcomings: plan.shortcomings,
             adopted,
             unread: None,

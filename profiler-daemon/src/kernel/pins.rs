@@ -16,6 +16,7 @@ use aya::maps::{Map, MapData, MapError};
 use rustix::fs::{AtFlags, CWD, FsWord, Timespec, Timestamps, statfs, utimensat};
 
 use super::error::KernelError;
+use crate::claim::{Claim, ClaimError};
 
 const BPF_FS_MAGIC: FsWord = 0xcafe_4a11;
 
@@ -24,6 +25,24 @@ const BPF_FS_MAGIC: FsWord = 0xcafe_4a11;
 pub(super) struct Pins {
     base: PathBuf,
     run: PathBuf,
+}
+
+/// Claims the directory for this daemon, and makes it if there is none; mounts a bpf file system at
+/// /sys/fs/bpf where that has none.
+pub(super) fn claim(pin_dir: &Path) -> Result<Claim, KernelError> {
+    let failed = |reason: String| KernelError::PinDirectory {
+        path: pin_dir.to_owned(),
+        reason,
+    };
+    if pin_dir.starts_with("/sys/fs/bpf") {
+        mount_if_absent(Path::new("/sys/fs/bpf")).map_err(|error| failed(error.to_string()))?;
+    }
+    let advice =
+        "two must not read and free the same records; stop that one, or name another --pin-dir";
+    Claim::take(pin_dir, advice).map_err(|error| match error {
+        ClaimError::Taken { .. } => KernelError::Claim(error),
+        ClaimError::Refused { source, .. } => failed(source.to_string()),
+    })
 }
 
 impl Pins {
@@ -36,21 +55,18 @@ impl Pins {
         }
     }
 
-    /// Makes the directories; mounts a bpf file system at /sys/fs/bpf where there is none.
+    /// Makes the directories, below one that is claimed.
     pub(super) fn prepare(pin_dir: &Path, run_hash: &str) -> Result<Self, KernelError> {
         let pins = Self::of(pin_dir, profiler_common::ABI_VERSION, run_hash);
         let failed = |reason: String| KernelError::PinDirectory {
             path: pin_dir.to_owned(),
             reason,
         };
-        if pin_dir.starts_with("/sys/fs/bpf") {
-            mount_if_absent(Path::new("/sys/fs/bpf")).map_err(|error| failed(error.to_string()))?;
-        }
-        fs::create_dir_all(pins.base.join("maps")).map_err(|error| failed(error.to_string()))?;
-        let kind = statfs(&pins.base).map_err(|error| failed(error.to_string()))?;
+        let kind = statfs(pin_dir).map_err(|error| failed(error.to_string()))?;
         if kind.f_type != BPF_FS_MAGIC {
             return Err(failed("it is not on a bpf file system".into()));
         }
+        fs::create_dir_all(pins.base.join("maps")).map_err(|error| failed(error.to_string()))?;
         Ok(pins)
     }
 

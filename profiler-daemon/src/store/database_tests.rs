@@ -131,7 +131,7 @@ fn a_version_like_the_newest_is_none_and_equal_profiles_are_stored_once() {
     // No container of it is kept yet, and all the same it is no image without a name.
     let images = block_on(database.images()).unwrap();
     assert_eq!(images, [("sha256:x".to_owned(), "nginx:1".to_owned())]);
-    block_on(database.tidy(KEEP_ALL, 1000)).unwrap();
+    block_on(database.tidy(KEEP_ALL, Some(1000))).unwrap();
     assert_eq!(numbers(&mut database, &image), [1]);
     let versions = block_on(database.versions(&web())).unwrap();
     let parents: Vec<_> = versions.iter().map(|version| version.parent).collect();
@@ -161,6 +161,90 @@ fn a_promotion_is_made_once() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_undoes_no_promotion_and_makes_nothing_the_oldest() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    for (content, created_ms) in [(1, 1000), (2, 20), (3, 30)] {
+        keep(&mut database, &web(), content, created_ms);
+    }
+    block_on(async {
+        let versions = database.versions(&web()).await.unwrap();
+        let times: Vec<u64> = versions.iter().map(|one| one.created_ms).collect();
+        assert_eq!(
+            times,
+            [1000, 1000, 1000],
+            "no version is older than its parent"
+        );
+        for (number, now_ms) in [(1, 1000), (2, 20), (3, 20), (2, 20)] {
+            assert!(database.promote(&web(), number, now_ms).await.unwrap());
+            let promoted = database.promoted().await.unwrap();
+            assert_eq!(promoted, [(web(), number)]);
+        }
+        let young = Retention {
+            age_ms: 1,
+            ..KEEP_ALL
+        };
+        database.tidy(young, None).await.unwrap();
+        assert_eq!(database.versions(&web()).await.unwrap().len(), 3);
+        for nameless in 0..1001 {
+            let kept_ms = if nameless == 0 { 50_000 } else { 7 };
+            database
+                .keep_nameless(nameless, "x", kept_ms)
+                .await
+                .unwrap();
+        }
+        let left: Vec<i64> = query_scalar("SELECT cgroup FROM nameless ORDER BY cgroup")
+            .fetch_all(&mut database.connection)
+            .await
+            .unwrap();
+        assert_eq!((left.len(), left.first()), (1000, Some(&1)));
+    });
+}
+
+#[test]
+fn a_cgroups_id_that_comes_back_replaces_no_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    block_on(async {
+        for record in ["one", "another", "another", "a third"] {
+            database.keep_nameless(7, record, 5).await.unwrap();
+        }
+        let mut left: Vec<String> = query_scalar("SELECT record FROM nameless")
+            .fetch_all(&mut database.connection)
+            .await
+            .unwrap();
+        left.sort();
+        assert_eq!(left, ["a third", "another", "one"]);
+    });
+}
+
+#[test]
+fn what_is_set_aside_goes_with_its_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    container(&mut database, "web", "nginx:1", 5);
+    keep(&mut database, &web(), 1, 10);
+    keep(&mut database, &web(), 2, 20);
+    let other = Subject::Container("other".into());
+    let record = ContainerRecord {
+        id: "other".into(),
+        image: None,
+        changed_ms: 6,
+        record: "its record".into(),
+    };
+    block_on(async {
+        database.promote(&web(), 1, 30).await.unwrap();
+        database.set_aside("web", &record).await.unwrap();
+        let kept = database.containers().await.unwrap();
+        assert_eq!(kept, [("other".to_owned(), "its record".to_owned())]);
+        assert_eq!(database.promoted().await.unwrap(), [(other.clone(), 1)]);
+    });
+    assert_eq!(numbers(&mut database, &other), [2, 1]);
+    assert_eq!(numbers(&mut database, &web()), [0_u64; 0]);
+    assert_eq!(keep(&mut database, &web(), 2, 40), 1, "it begins anew");
+}
+
+#[test]
 fn what_is_too_old_or_too_much_goes_and_its_space_is_given_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = open(dir.path());
@@ -187,7 +271,7 @@ fn what_is_too_old_or_too_much_goes_and_its_space_is_given_back() {
         images: 3,
         ..KEEP_ALL
     };
-    while block_on(database.tidy(few, 1000)).unwrap() {}
+    while block_on(database.tidy(few, Some(1000))).unwrap() {}
     assert_eq!(numbers(&mut database, &web()), [40, 39, 38, 5]);
     assert_eq!(numbers(&mut database, &image("newer")), [2, 1]);
     assert_eq!(numbers(&mut database, &image("older")), [0_u64; 0]);
@@ -196,7 +280,7 @@ fn what_is_too_old_or_too_much_goes_and_its_space_is_given_back() {
         age_ms: 2 * DAY_MS,
         ..KEEP_ALL
     };
-    while block_on(database.tidy(young, 3 * DAY_MS)).unwrap() {}
+    while block_on(database.tidy(young, Some(3 * DAY_MS))).unwrap() {}
     assert_eq!(numbers(&mut database, &web()), [40, 5]);
     assert_eq!(numbers(&mut database, &image("used")), [2]);
     assert_eq!(numbers(&mut database, &image("promoted")), [2, 1]);
@@ -213,7 +297,7 @@ fn what_is_too_old_or_too_much_goes_and_its_space_is_given_back() {
     // Much goes: its pages go back to the file system.
     block_on(database.keep_learned(&"x".repeat(3 << 20))).unwrap();
     block_on(database.keep_learned("")).unwrap();
-    while block_on(database.tidy(KEEP_ALL, 0)).unwrap() {}
+    while block_on(database.tidy(KEEP_ALL, Some(0))).unwrap() {}
     assert_eq!(count(&mut database, "PRAGMA freelist_count"), 0);
     close(database);
     let bytes = fs::metadata(dir.path().join(FILE)).unwrap().len();

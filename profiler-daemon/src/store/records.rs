@@ -1,6 +1,6 @@
 //! Containers with what was observed of them, records without a name, filters, what was learned.
 
-use sqlx::{query, query_as, query_scalar};
+use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
 use super::{
     database::{Database, StoreError, signed},
@@ -47,32 +47,29 @@ impl Database {
     /// # Errors
     /// It cannot be written; what was kept before is unchanged.
     pub async fn keep_container(&mut self, kept: &ContainerRecord) -> Result<(), StoreError> {
-        let changed = signed(kept.changed_ms);
+        self.write(async |connection| keep(connection, kept).await)
+            .await
+    }
+
+    /// Keeps under another id what was kept under this one: a container, in the form that is given, and
+    /// its versions. Nothing may have the other id.
+    ///
+    /// # Errors
+    /// It cannot be written; what was kept before is unchanged.
+    pub async fn set_aside(&mut self, id: &str, kept: &ContainerRecord) -> Result<(), StoreError> {
         self.write(async |connection| {
-            let mut workload = None;
-            if let Some((id, reference)) = &kept.image {
-                let key = key_of(id, reference);
-                query(
-                    "INSERT INTO workload (key, reference, changed_ms) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (key) DO UPDATE SET reference = ?2, changed_ms = max(changed_ms, ?3)",
-                )
-                .bind(key)
-                .bind(reference)
-                .bind(changed)
-                .execute(&mut *connection)
-                .await?;
-                workload = Some(key);
-            }
+            keep(connection, kept).await?;
             query(
-                "INSERT INTO container (id, workload, changed_ms, record) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (id) DO UPDATE SET workload = ?2, changed_ms = ?3, record = ?4",
+                "UPDATE version SET subject = 'container:' || ?2 WHERE subject = 'container:' || ?1",
             )
+            .bind(id)
             .bind(&kept.id)
-            .bind(workload)
-            .bind(changed)
-            .bind(&kept.record)
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
+            query("DELETE FROM container WHERE id = ?1")
+                .bind(id)
+                .execute(connection)
+                .await?;
             Ok(())
         })
         .await
@@ -112,7 +109,7 @@ impl Database {
             .map_err(|error| self.failed("read", error))
     }
 
-    /// Keeps the record of a cgroup that nobody could name.
+    /// Keeps the record of a cgroup that nobody could name; whatever the clock says, it is the newest.
     ///
     /// # Errors
     /// It cannot be written.
@@ -123,7 +120,20 @@ impl Database {
         now_ms: u64,
     ) -> Result<(), StoreError> {
         self.write(async |connection| {
-            query("INSERT OR REPLACE INTO nameless (cgroup, kept_ms, record) VALUES (?1, ?2, ?3)")
+            // After a reboot another cgroup has the id. What was kept under it before goes on under a
+            // number that is no cgroup's.
+            query(
+                "UPDATE nameless SET cgroup = (SELECT min(min(cgroup), 0) - 1 FROM nameless)
+                 WHERE cgroup = ?1 AND record <> ?2",
+            )
+            .bind(signed(cgroup))
+            .bind(record)
+            .execute(&mut *connection)
+            .await?;
+            query(
+                "INSERT OR REPLACE INTO nameless (cgroup, kept_ms, record)
+                 VALUES (?1, max(?2, 1 + (SELECT coalesce(max(kept_ms), -1) FROM nameless)), ?3)",
+            )
                 .bind(signed(cgroup))
                 .bind(signed(now_ms))
                 .bind(record)
@@ -167,7 +177,8 @@ impl Database {
         .await
     }
 
-    /// Keeps a filter's instructions under its hash; they never change.
+    /// Keeps a filter's instructions under its hash; they never change. Whatever the clock says, it is
+    /// the newest.
     ///
     /// # Errors
     /// They cannot be written.
@@ -179,7 +190,8 @@ impl Database {
     ) -> Result<(), StoreError> {
         self.write(async |connection| {
             let added = query(
-                "INSERT INTO filter (hash, kept_ms, instructions) VALUES (?1, ?2, ?3)
+                "INSERT INTO filter (hash, kept_ms, instructions)
+                 VALUES (?1, max(?2, 1 + (SELECT coalesce(max(kept_ms), -1) FROM filter)), ?3)
                  ON CONFLICT (hash) DO NOTHING",
             )
             .bind(hash)
@@ -212,4 +224,34 @@ impl Database {
             .await
             .map_err(|error| self.failed("read", error))
     }
+}
+
+/// Keeps a container, in place of what was kept of it.
+async fn keep(connection: &mut SqliteConnection, kept: &ContainerRecord) -> sqlx::Result<()> {
+    let changed = signed(kept.changed_ms);
+    let mut workload = None;
+    if let Some((id, reference)) = &kept.image {
+        let key = key_of(id, reference);
+        query(
+            "INSERT INTO workload (key, reference, changed_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key) DO UPDATE SET reference = ?2, changed_ms = max(changed_ms, ?3)",
+        )
+        .bind(key)
+        .bind(reference)
+        .bind(changed)
+        .execute(&mut *connection)
+        .await?;
+        workload = Some(key);
+    }
+    query(
+        "INSERT INTO container (id, workload, changed_ms, record) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (id) DO UPDATE SET workload = ?2, changed_ms = ?3, record = ?4",
+    )
+    .bind(&kept.id)
+    .bind(workload)
+    .bind(changed)
+    .bind(&kept.record)
+    .execute(connection)
+    .await?;
+    Ok(())
 }

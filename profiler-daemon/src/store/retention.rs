@@ -24,11 +24,17 @@ pub struct Retention {
 
 impl Database {
     /// Drops what is beyond the bounds and gives back some of the space; true if there is more to do.
+    /// Nothing is too old without a time that can be trusted.
     ///
     /// # Errors
     /// It cannot be written; what was there stays.
-    pub async fn tidy(&mut self, retention: Retention, now_ms: u64) -> Result<bool, StoreError> {
-        let oldest = signed(now_ms.saturating_sub(retention.age_ms));
+    pub async fn tidy(
+        &mut self,
+        retention: Retention,
+        trusted_ms: Option<u64>,
+    ) -> Result<bool, StoreError> {
+        let oldest = trusted_ms.map_or(0, |now_ms| now_ms.saturating_sub(retention.age_ms));
+        let oldest = signed(oldest);
         let dropped = self
             .write(async |connection| {
                 // Never the newest, whatever the bounds: the next one is compared with it.

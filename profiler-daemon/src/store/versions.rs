@@ -207,7 +207,9 @@ impl Database {
             .await?;
             query(
                 "INSERT INTO version (subject, number, parent, author, reason, digest, created_ms,
-                 calls, changes, completeness) VALUES (?1, ?2, ?3, ?4, ?5, unhex(?6), ?7, ?8, ?9, ?10)",
+                 calls, changes, completeness) VALUES (?1, ?2, ?3, ?4, ?5, unhex(?6),
+                   max(?7, coalesce((SELECT created_ms FROM version WHERE subject = ?1 AND number = ?3), 0)),
+                   ?8, ?9, ?10)",
             )
             .bind(&subject)
             .bind(number)
@@ -307,8 +309,9 @@ impl Database {
         Ok(promoted.collect())
     }
 
-    /// Marks a version as the promoted one; if it is that already, it stays as it is. False if there is
-    /// no such version.
+    /// Marks a version as the promoted one; if it is that already, it stays as it is. The last one to be
+    /// promoted counts, and is given a later time than all before it, though the clock was set back.
+    /// False if there is no such version.
     ///
     /// # Errors
     /// It cannot be written.
@@ -320,7 +323,8 @@ impl Database {
     ) -> Result<bool, StoreError> {
         self.write(async |connection| {
             query(
-                "UPDATE version SET promoted_ms = ?3
+                "UPDATE version SET promoted_ms = max(?3, 1 + coalesce(
+                   (SELECT max(promoted_ms) FROM version WHERE subject = ?1), -1))
                  WHERE subject = ?1 AND number = ?2 AND (promoted_ms IS NULL
                  OR promoted_ms < (SELECT max(promoted_ms) FROM version WHERE subject = ?1))",
             )

@@ -1,0 +1,235 @@
+//! Ids and names that mean another container than before, or the same one once more.
+
+use super::{Collector, SAME_MS};
+use crate::{
+    api::protocol::Event,
+    collector::{
+        on_paper::{Ground, MINUTE, TODAY, YEAR, call, id, told},
+        ports::KeptContainer,
+        reference,
+    },
+    profile::{
+        call::CallSet,
+        identity::{Engine, Identity, Origin},
+        observation::Observation,
+        version::Subject,
+    },
+};
+
+fn of(numbers: &[u32]) -> CallSet {
+    numbers.iter().map(|nr| call(*nr)).collect()
+}
+
+/// What is known to have been made under an id.
+fn made(collector: &mut Collector, id: &str) -> CallSet {
+    collector.observed(id).unwrap_or_default().observed
+}
+
+/// The id under which the record of an earlier one goes on.
+fn aside(collector: &Collector, later: &str) -> String {
+    let ids: Vec<&String> = collector.containers.keys().collect();
+    let others: Vec<&&String> = ids.iter().filter(|id| **id != later).collect();
+    assert_eq!(others.len(), 1, "{ids:?}");
+    others[0].to_string()
+}
+
+#[test]
+fn a_cgroups_id_means_another_container_after_a_reboot() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let (web, db) = (id('a'), id('b'));
+    ground.runs(&mut collector, &web, 7, &[0, 1]);
+    collector.on_engine_news(told(&web, "web", TODAY));
+    collector.reconcile();
+    drop(collector);
+    ground.reboot();
+    // The clock is behind, as after a reboot without a battery: the record seems to be of now.
+    ground.set_clock(TODAY - 20 * YEAR);
+    ground.begins(&db, 7, &[2]);
+    ground.begins(&web, 8, &[3]);
+    let mut collector = ground.daemon();
+    assert_eq!(made(&mut collector, &db), of(&[2]));
+    assert!(!made(&mut collector, &web).contains(&call(2)));
+    assert!(made(&mut collector, &web).contains(&call(3)));
+    assert_eq!(collector.containers[&web].cgroups, [8].into());
+}
+
+#[test]
+fn a_record_that_waits_is_its_containers_though_the_clock_was_set_back() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let web = id('a');
+    ground.set_clock(TODAY - 20 * YEAR);
+    ground.runs(&mut collector, &web, 7, &[0, 1]);
+    collector.reconcile();
+    drop(collector);
+    // It ends while no daemon runs: no path and no engine tells any more whose it was.
+    ground.ends_unheard(7);
+    let mut collector = ground.daemon();
+    assert_eq!(ground.paper().nameless, Vec::<u64>::new());
+    assert_eq!(made(&mut collector, &web), of(&[0, 1]));
+}
+
+#[test]
+fn a_container_that_is_started_again_is_one_container() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let web = id('a');
+    collector.on_engine_news(told(&web, "web", TODAY));
+    let mut news = collector.watch();
+    ground.paper().lost = 2;
+    collector.reconcile();
+    ground.runs(&mut collector, &web, 7, &[0, 1]);
+    ground.paper().lost = 5;
+    collector.reconcile();
+    ground.ends(&mut collector, 7);
+    ground.paper().lost = 100;
+    collector.reconcile();
+    ground.runs(&mut collector, &web, 8, &[2]);
+    assert!(
+        collector.containers[&web].identity.running,
+        "no engine had to tell"
+    );
+    ground.paper().lost = 101;
+    collector.reconcile();
+    assert_eq!(made(&mut collector, &web), of(&[0, 1, 2]));
+    // While it did not run, nothing of it was lost.
+    assert_eq!(collector.containers[&web].lost_calls(101), 5 + 1);
+    let mut changes = Vec::new();
+    while let Ok(event) = news.try_recv() {
+        if let Event::Container { name, change, .. } = event {
+            changes.push(format!("{name} {change}"));
+        }
+    }
+    assert_eq!(changes, ["web started", "web stopped", "web started"]);
+    // A list tells to the second when it was made, and it is the same all the same.
+    collector.on_engine_news(told(&web, "web", TODAY - SAME_MS + 1));
+    assert_eq!(collector.containers.len(), 1);
+}
+
+#[test]
+fn an_id_that_was_given_anew_begins_with_nothing() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let web = id('a');
+    collector.on_engine_news(told(&web, "web", TODAY));
+    ground.runs(&mut collector, &web, 7, &[0, 1]);
+    ground.ends(&mut collector, 7);
+    let subject = Subject::Container(web.clone());
+    ground.paper().promoted.insert(subject.clone(), 1);
+    collector.flush_versions();
+    let image = ground.paper().versions.len();
+    collector.on_engine_news(told(&web, "web", TODAY + MINUTE));
+    assert_eq!(made(&mut collector, &web), of(&[]));
+    let earlier = aside(&collector, &web);
+    assert_eq!(earlier.len(), 64, "it can go wherever ids go");
+    ground.runs(&mut collector, &web, 8, &[2]);
+    ground.ends(&mut collector, 8);
+
+    // The next daemon finds it so.
+    for mut collector in [collector, ground.daemon()] {
+        assert_eq!(aside(&collector, &web), earlier);
+        assert_eq!(made(&mut collector, &web), of(&[2]));
+        assert_eq!(made(&mut collector, &earlier), of(&[0, 1]));
+        let resolved = reference::resolve(&collector.containers, "web");
+        assert_eq!(resolved, Ok(web.clone()), "the later one has the name");
+        collector.flush_versions();
+    }
+    let paper = ground.paper();
+    let of_earlier = Subject::Container(earlier);
+    assert_eq!(
+        paper.versions[&of_earlier].len(),
+        1,
+        "its history goes with it"
+    );
+    assert_eq!(paper.versions[&subject].len(), 1);
+    assert_ne!(paper.versions[&of_earlier], paper.versions[&subject]);
+    assert_eq!(paper.promoted.keys().collect::<Vec<_>>(), [&of_earlier]);
+    assert_eq!(paper.versions.len(), image + 1, "the image is one");
+}
+
+#[test]
+fn what_runs_when_the_engine_tells_that_it_was_made_anew_is_the_later_ones() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let web = id('a');
+    collector.on_engine_news(told(&web, "web", TODAY));
+    ground.runs(&mut collector, &web, 7, &[0, 1]);
+    // Its end is not heard of, nor who the next one is.
+    ground.ends_unheard(7);
+    ground.passes(MINUTE);
+    ground.runs(&mut collector, &web, 8, &[1, 2]);
+    collector.on_engine_news(told(&web, "web", TODAY + MINUTE));
+    let earlier = aside(&collector, &web);
+    assert_eq!(made(&mut collector, &web), of(&[1, 2]));
+    assert_eq!(made(&mut collector, &earlier), of(&[0, 1]));
+    let seen = |collector: &Collector, id: &str| -> Vec<String> {
+        let sightings = collector.containers[id].sightings.values();
+        sightings.map(|one| one.comm.clone()).collect()
+    };
+    assert_eq!(seen(&collector, &web), ["in 8"]);
+    assert_eq!(seen(&collector, &earlier), ["in 7", "in 7"]);
+    assert!(collector.containers[&web].identity.running);
+    assert!(!collector.containers[&earlier].identity.running);
+    assert_eq!(ground.paper().kept[&earlier].cgroups, [].into());
+}
+
+#[test]
+fn an_imported_record_gives_way_and_is_kept() {
+    let ground = Ground::new();
+    let web = id('a');
+    let imported = KeptContainer {
+        identity: Identity {
+            origin: Some(Origin {
+                host: "ci".into(),
+                imported_ms: TODAY,
+            }),
+            running: false,
+            ..Identity::unnamed(web.clone(), Engine::Docker)
+        },
+        asked: None,
+        observation: Observation {
+            observed: of(&[5]),
+            first_ms: Some(1),
+            ..Observation::default()
+        },
+        cgroup: None,
+        cgroups: [].into(),
+        boot: None,
+        met_ms: 0,
+        lost_calls: 3,
+        changed_ms: TODAY,
+    };
+    ground.paper().kept.insert(web.clone(), imported);
+    let mut collector = ground.daemon();
+    ground.runs(&mut collector, &web, 7, &[0]);
+    let other = aside(&collector, &web);
+    assert_eq!(made(&mut collector, &web), of(&[0]));
+    assert_eq!(collector.containers[&web].lost_calls(0), 0);
+    assert_eq!(made(&mut collector, &other), of(&[5]));
+    assert!(collector.is_imported(&other) && !collector.is_imported(&web));
+    assert!(ground.paper().kept.contains_key(&other));
+}
+
+#[test]
+fn a_name_is_the_newest_ones_and_the_older_is_there_by_its_id() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let (first, second) = (id('f'), id('a'));
+    collector.on_engine_news(told(&first, "web", TODAY));
+    ground.runs(&mut collector, &first, 7, &[0]);
+    // It is removed, and its record is found late; the clock was set back meanwhile.
+    ground.ends_unheard(7);
+    ground.set_clock(TODAY - 20 * YEAR);
+    collector.on_engine_news(told(&second, "web", TODAY - 20 * YEAR));
+    ground.runs(&mut collector, &second, 8, &[1]);
+    ground.ends(&mut collector, 8);
+    ground.passes(MINUTE);
+    collector.reconcile();
+    assert!(collector.containers[&first].cgroups.is_empty());
+    for collector in [collector, ground.daemon()] {
+        let named = |name: &str| reference::resolve(&collector.containers, name);
+        assert_eq!(named("web"), Ok(second.clone()));
+        assert_eq!(named("fff"), Ok(first.clone()));
+    }
+}
