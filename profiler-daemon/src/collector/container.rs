@@ -101,6 +101,34 @@ impl Container {
         }
     }
 
+    /// What an earlier daemon kept of it can be read only now: it goes on from there.
+    pub(super) fn join(&mut self, kept: Self) {
+        if self.identity.name.is_none() {
+            self.identity = Identity {
+                running: self.identity.running,
+                pid: self.identity.pid,
+                ..kept.identity
+            };
+        }
+        self.asked = self.asked.take().or(kept.asked);
+        self.root = self.root.take().or(kept.root);
+        self.cgroups.extend(kept.cgroups);
+        for (call, sighting) in kept.sightings {
+            match self.sightings.get(&call) {
+                Some(known) if known.at_ms <= sighting.at_ms => {}
+                _ => drop(self.sightings.insert(call, sighting)),
+            }
+        }
+        self.in_flight.extend(&kept.in_flight);
+        if let Some(ended) = kept.ended {
+            self.bury(ended);
+        }
+        // What was lost before this daemon came may have been this container's.
+        self.lost_before = 0;
+        self.unkept = true;
+        self.changed_ms = self.changed_ms.max(kept.changed_ms);
+    }
+
     /// It has a cgroup more.
     pub(super) fn moved_in(&mut self, cgroup: u64, home: &Home) {
         self.unkept |= self.cgroups.insert(cgroup);

@@ -333,7 +333,7 @@ impl Collector {
             }
             Err(error) => {
                 let text = error.to_string();
-                if self.keep_failure.as_ref() != Some(&text) {
+                if self.keep_failure.as_ref() != Some(&text) && self.keep.shut().is_none() {
                     tracing::error!("{text}");
                 }
                 self.keep_failure = Some(text);

@@ -133,10 +133,21 @@ pub struct KeepFacts {
     pub versions: u64,
 }
 
+/// What came of trying again to keep anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is as it was.
+    Same,
+    /// It works again.
+    Writable,
+    /// It works for the first time: what was kept before, and could not be read, is to be asked for.
+    Found,
+}
+
 /// Where to keep what must outlive a cgroup. Each method is done when it returns, and takes no
 /// longer than a write to the disk: the collector waits for it.
 pub trait Keep: Send {
-    /// Everything that was kept of containers. What cannot be read is told and left alone.
+    /// Everything that was kept of containers, once. What cannot be read is told and left alone.
     fn containers(&mut self) -> Vec<KeptContainer>;
     /// Keeps a container, in place of what was kept of it.
     ///
@@ -214,4 +225,8 @@ pub trait Keep: Send {
     /// # Errors
     /// It could not be read.
     fn facts(&mut self) -> Result<KeepFacts, KeepError>;
+    /// Why nothing can be kept at all, as long as that is so; whoever keeps has logged it.
+    fn shut(&self) -> Option<&str>;
+    /// Tries again where nothing could be kept.
+    fn retry(&mut self) -> Reach;
 }

@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Collector, ENDED_LIMIT, Owner, container::Container, phases::Phases, ports::Place};
+use super::{
+    Collector, ENDED_LIMIT, Owner,
+    container::Container,
+    phases::Phases,
+    ports::{Place, Reach},
+};
 
 /// How often every record is looked over though no news was lost.
 const LOOK_OVER_MS: u64 = 60_000;
@@ -30,10 +35,37 @@ impl Collector {
                     self.owners.insert(cgroup, Owner::Container(id.clone()));
                 }
             }
+            if let Some(met) = self.containers.get_mut(&id) {
+                if container.identity.origin.is_none() {
+                    met.join(container);
+                } else {
+                    // What is seen here goes before what a document says.
+                    let result = self.keep.forget(&id);
+                    self.kept(result);
+                }
+                continue;
+            }
             if container.cgroups.is_empty() {
                 container.identity.running = false;
             }
             self.containers.insert(id, container);
+        }
+    }
+
+    /// Tries again to keep anything, where that was impossible.
+    fn reach_again(&mut self) {
+        let reach = self.keep.retry();
+        if reach == Reach::Same {
+            return;
+        }
+        tracing::info!("the state directory can be written: what is new is kept now");
+        self.keep_failure = None;
+        self.looked_over = None;
+        if reach == Reach::Found {
+            self.learned = self.keep.learned();
+            self.take_up_kept();
+            self.take_up_versions();
+            self.take_up_promoted();
         }
     }
 
@@ -67,6 +99,7 @@ impl Collector {
 
     /// Keeps what changed, and looks over every record when news was lost, or now and then.
     pub(super) fn reconcile(&mut self) {
+        self.reach_again();
         self.read_losses();
         let now = self.places.now_ms();
         let lost_news = self

@@ -158,6 +158,7 @@ impl Collector {
 
     /// Has everything compared with what the kernel's maps hold.
     pub(super) fn take_up_versions(&mut self) {
+        self.versions.known = false;
         self.know_heads();
         // Images too: one may be behind where its containers are not, if the daemon was killed in
         // between. They wait, for the news of who made the calls is still in the ring.
@@ -395,7 +396,9 @@ impl Collector {
         let failure = result.err().map(|error| error.to_string());
         match (&self.versions.failure, &failure) {
             (Some(_), None) => tracing::info!("versions can be kept again"),
-            (before, Some(text)) if before.as_ref() != Some(text) => tracing::error!("{text}"),
+            (before, Some(text)) if before.as_ref() != Some(text) && self.keep.shut().is_none() => {
+                tracing::error!("{text}");
+            }
             _ => {}
         }
         self.versions.failure = failure;

@@ -81,10 +81,11 @@ fn facts(status: &Status, now_ms: u64) -> Vec<(&'static str, String)> {
         facts.push((
             "store",
             format!(
-                "{}, {} in {}",
+                "{}, {} in {}{}",
                 counted(store.versions, "version", "versions"),
                 mebibytes(store.bytes),
-                store.path
+                store.path,
+                store.shut.as_ref().map_or("", |_| "; nothing is kept now")
             ),
         ));
     }

@@ -1,5 +1,6 @@
 //! Puts the daemon together: the only room that knows every adapter.
 
+mod held;
 mod host;
 mod keeping;
 mod processes;

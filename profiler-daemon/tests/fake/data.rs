@@ -356,6 +356,7 @@ pub(crate) fn status(now: u64, health: Health) -> Status {
             path: "/var/lib/profiler/profiler.db".to_owned(),
             bytes: 3_407_872,
             versions: 41,
+            shut: None,
         }),
     }
 }

@@ -45,4 +45,7 @@ pub struct StoreStatus {
     pub bytes: u64,
     /// Versions in it.
     pub versions: u64,
+    /// Why nothing can be kept in it now; none while it can.
+    #[serde(default)]
+    pub shut: Option<String>,
 }
