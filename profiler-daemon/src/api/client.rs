@@ -228,14 +228,22 @@ impl Client {
         self.get(&format!("/v1/images/{image}/observations")).await
     }
 
-    /// Brings a document of another host's records. It is sent as it is: the daemon judges it.
+    /// Brings a document of another host's records, out of a file of that name. It is sent as it is: the
+    /// daemon judges it.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn import(&self, document: Vec<u8>) -> Result<Imported, ClientError> {
-        let path = "/v1/observations";
-        let answer = self.send(Method::POST, path, document.into()).await?;
-        self.decoded(path, answer).await
+    pub async fn import(
+        &self,
+        document: Vec<u8>,
+        file: Option<&str>,
+    ) -> Result<Imported, ClientError> {
+        let path = match file {
+            Some(file) => format!("/v1/observations?file={}", segment("file", file)?),
+            None => "/v1/observations".to_owned(),
+        };
+        let answer = self.send(Method::POST, &path, document.into()).await?;
+        self.decoded(&path, answer).await
     }
 
     /// News from now on.

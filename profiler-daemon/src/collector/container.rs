@@ -56,6 +56,8 @@ pub(super) struct Container {
     pub(super) unkept: bool,
     /// When something last changed, milliseconds since the epoch.
     pub(super) changed_ms: u64,
+    /// Bytes of its record, if that was read back or imported.
+    pub(super) bytes: u64,
 }
 
 impl Container {
@@ -75,6 +77,7 @@ impl Container {
             lost: None,
             unkept: true,
             changed_ms: now_ms,
+            bytes: 0,
         }
     }
 
@@ -96,6 +99,7 @@ impl Container {
             lost: Some(kept.lost_calls),
             unkept: false,
             changed_ms: kept.changed_ms,
+            bytes: kept.bytes,
             asked: kept.asked,
             identity: kept.identity,
         }
@@ -220,6 +224,7 @@ impl Container {
             cgroups: self.cgroups.clone(),
             lost_calls: self.lost_calls(lost_now),
             changed_ms: self.changed_ms,
+            bytes: self.bytes,
         }
     }
 

@@ -23,6 +23,7 @@ pub mod ports;
 mod recent_pids;
 mod reconcile;
 mod reference;
+pub mod retention;
 mod shadow;
 mod shadowing;
 mod status;
@@ -45,6 +46,7 @@ use self::{
     logged::KernelLog,
     ports::{Home, Keep, Places, Processes},
     recent_pids::RecentPids,
+    retention::RecordBounds,
     shadow::Shadows,
     versions::Versions,
 };
@@ -57,8 +59,6 @@ use crate::{
     },
 };
 
-/// Containers that ended and are remembered; the oldest are forgotten first.
-const ENDED_LIMIT: usize = 1000;
 /// Events a watcher may lag behind before it is told that it missed some.
 const EVENTS: usize = 4096;
 /// How often lost news is made good and changes are kept.
@@ -104,6 +104,8 @@ pub struct Parts {
     pub shadows: Vec<NewShadow>,
     /// How long nothing new must come of something before a version of it is made.
     pub quiet: Duration,
+    /// How much is kept of containers that ended.
+    pub bounds: RecordBounds,
     /// What else the daemon cannot do here, a sentence each.
     pub shortcomings: Vec<String>,
 }
@@ -138,6 +140,9 @@ pub struct Collector {
     looked_over: Option<(u64, u64)>,
     started_ms: u64,
     settle_ms: u64,
+    bounds: RecordBounds,
+    /// Copies of filters may be left in the kernel's table, for they could not be kept.
+    filters_wait: bool,
     /// Containers that have not started up yet.
     starting: BTreeSet<String>,
     shadows: Shadows,
@@ -163,12 +168,16 @@ impl Collector {
             settle_ms,
             shadows,
             quiet,
+            bounds,
             shortcomings,
         } = parts;
         let mut collector = Self {
             learned: keep.learned(),
             started_ms: places.now_ms(),
             settle_ms,
+            bounds,
+            // An earlier daemon's too.
+            filters_wait: true,
             starting: BTreeSet::new(),
             source,
             places,

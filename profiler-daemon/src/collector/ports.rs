@@ -104,6 +104,9 @@ pub struct KeptContainer {
     pub lost_calls: u64,
     /// When it was last changed, milliseconds since the epoch.
     pub changed_ms: u64,
+    /// Bytes that it takes, once it was read back or measured.
+    #[serde(skip)]
+    pub bytes: u64,
 }
 
 /// Something could not be kept or read back.
@@ -199,11 +202,17 @@ pub trait Keep: Send {
     /// It could not be read.
     fn version(&mut self, subject: &Subject, number: u64)
     -> Result<Option<KeptVersion>, KeepError>;
-    /// Marks a version as the promoted one; false if there is no such.
+    /// Marks a version as the promoted one, and by whom; false if there is no such.
     ///
     /// # Errors
     /// It could not be written.
-    fn promote(&mut self, subject: &Subject, number: u64, now_ms: u64) -> Result<bool, KeepError>;
+    fn promote(
+        &mut self,
+        subject: &Subject,
+        number: u64,
+        by: Option<&str>,
+        now_ms: u64,
+    ) -> Result<bool, KeepError>;
     /// The version of each that was promoted last.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Collector, ENDED_LIMIT, Owner,
+    Collector, Owner,
     container::Container,
     phases::Phases,
     ports::{Place, Reach},
@@ -146,6 +146,7 @@ impl Collector {
                 return;
             }
         };
+        self.keep_filters(&cgroups);
         for cgroup in &cgroups {
             self.owner(*cgroup);
             if self.is_removed(*cgroup) {
@@ -189,34 +190,6 @@ impl Collector {
             if let Some(container) = self.containers.get_mut(&file.identity.id) {
                 container.unkept = false;
             }
-        }
-    }
-
-    /// Bounded growth: of the containers that ended, only the newest stay. What was imported has a
-    /// bound of its own, so that no number of documents can push out what was recorded here.
-    pub(super) fn forget_oldest(&mut self) {
-        self.forget_oldest_of(false);
-        self.forget_oldest_of(true);
-    }
-
-    fn forget_oldest_of(&mut self, imported: bool) {
-        let mut ended: Vec<(u64, String)> = self
-            .containers
-            .iter()
-            .filter(|(_, container)| container.identity.origin.is_some() == imported)
-            .filter(|(_, container)| container.cgroups.is_empty() && !container.identity.running)
-            .map(|(id, container)| (container.changed_ms, id.clone()))
-            .collect();
-        if ended.len() <= ENDED_LIMIT {
-            return;
-        }
-        ended.sort();
-        let surplus = ended.len() - ENDED_LIMIT;
-        for (_, id) in ended.into_iter().take(surplus) {
-            let result = self.keep.forget(&id);
-            self.kept(result);
-            self.containers.remove(&id);
-            self.forget_versions(&id);
         }
     }
 }

@@ -103,6 +103,7 @@ impl Collector {
                 .collect(),
             memory_bytes: self.places.own_memory(),
             store,
+            records: Some(self.records_status()),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! change whose news was lost, or that came while no daemon ran, becomes a version as well.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,7 @@ use crate::profile::{
     call::Call,
     completeness::Completeness,
     discovery::Discovery,
-    identity::Image,
+    identity::{Image, Origin},
     observation::{Observation, Sighting},
     verdict::judge_together,
     version::{Author, Change, Changed, Head, NewVersion, Reason, Subject, changed},
@@ -25,6 +25,9 @@ use crate::profile::{
 
 /// Where new calls keep coming, a version is made after as many quiet periods.
 const MOST_PERIODS: u32 = 6;
+
+/// Origins that a version names.
+const MOST_ORIGINS: usize = 8;
 
 /// How long versions are made without a pause.
 const MOST_AT_ONCE: Duration = Duration::from_millis(50);
@@ -63,6 +66,10 @@ pub(super) struct Current {
     /// Who brought each call in, with the container's id.
     seen: BTreeMap<Call, (String, Sighting)>,
     refused: BTreeMap<Call, (String, Sighting)>,
+    /// What was recorded here alone, and what each imported record brings; empty where none is
+    /// imported.
+    recorded: Basis,
+    imported: Vec<(Origin, Basis)>,
 }
 
 impl Versions {
@@ -227,6 +234,24 @@ impl Collector {
         }
     }
 
+    /// Records were imported: nothing more will come of them, but of what else waits.
+    pub(super) fn version_imported(&mut self, ids: &[String]) {
+        let begin = Instant::now();
+        let mut images = BTreeSet::new();
+        for id in ids {
+            self.touch(id, false);
+            let image = self.containers.get(id);
+            let image = image.and_then(|container| container.identity.image.as_ref());
+            images.extend(image.map(|image| Subject::Image(key_of(image).to_owned())));
+        }
+        // Their containers' follow after a quiet while.
+        for image in images {
+            if !self.make_version(&image, Reason::Imported) || begin.elapsed() > MOST_AT_ONCE {
+                return;
+            }
+        }
+    }
+
     /// Makes all versions that anything waits for; called when the daemon stops.
     pub(super) fn flush_versions(&mut self) {
         let all: Vec<Subject> = self.versions.waiting.keys().cloned().collect();
@@ -257,10 +282,20 @@ impl Collector {
         let mut verdicts = Vec::new();
         let mut seen: BTreeMap<Call, (String, Sighting)> = BTreeMap::new();
         let mut refused = BTreeMap::new();
+        let any_imported = ids.iter().any(|id| self.is_imported(id));
+        let mut recorded = Basis::default();
+        let mut imported = Vec::new();
         for id in ids {
             let Some(observation) = self.observed(&id) else {
                 continue;
             };
+            if any_imported {
+                let basis = Basis::of(&observation);
+                match self.origin(&id) {
+                    Some(origin) => imported.push((origin, basis)),
+                    None => recorded = recorded.united(basis),
+                }
+            }
             verdicts.push((self.name(&id), self.judged(&id, Some(&observation))));
             for (call, sighting) in &observation.sightings {
                 earliest(&mut seen, *call, &id, sighting.clone());
@@ -300,6 +335,8 @@ impl Collector {
             completeness,
             seen,
             refused,
+            recorded,
+            imported,
         })
     }
 
@@ -350,10 +387,16 @@ impl Collector {
             self.versions.waiting.remove(subject);
             return true;
         }
+        let (author, origins) = current.brought_by(&before);
+        let reason = match (author, reason) {
+            (Author::Import, Reason::Quiet | Reason::Due) => Reason::Imported,
+            _ => reason,
+        };
         let new = NewVersion {
             reference: self.reference(subject),
             subject: subject.clone(),
-            author: Author::Recorder,
+            author,
+            origins,
             reason,
             created_ms: self.places.now_ms(),
             calls: (current.basis.made.len() + current.basis.probes.len()) as u64,
@@ -415,6 +458,28 @@ impl Collector {
 }
 
 impl Current {
+    /// Who a version of this is by, and from where what is new in it was brought.
+    fn brought_by(&self, before: &Basis) -> (Author, Vec<Origin>) {
+        let adds = |basis: &Basis| before.clone().united(basis.clone()) != *before;
+        let mut origins: Vec<Origin> = self
+            .imported
+            .iter()
+            .filter(|(_, basis)| adds(basis))
+            .map(|(origin, _)| origin.clone())
+            .collect();
+        let author = if origins.is_empty() || adds(&self.recorded) {
+            Author::Recorder
+        } else {
+            Author::Import
+        };
+        origins.sort_by(|a, b| {
+            (b.imported_ms, &a.host, &a.file).cmp(&(a.imported_ms, &b.host, &b.file))
+        });
+        origins.dedup_by(|a, b| (&a.host, &a.file) == (&b.host, &b.file));
+        origins.truncate(MOST_ORIGINS);
+        (author, origins)
+    }
+
     /// How what is needed became known.
     pub(super) fn discovery(&self, now_ms: u64) -> Option<Discovery> {
         let made = &self.basis.made;

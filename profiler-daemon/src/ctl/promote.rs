@@ -4,6 +4,7 @@ use super::{
     args::{Format, PromoteArgs},
     clock::absolute,
     exit::{ExitStatus, Failure},
+    printable::printable,
     terminal::Terminal,
     version_of,
 };
@@ -27,7 +28,11 @@ pub(super) async fn run(
     match args.format {
         Format::Json => terminal.print_json(&version)?,
         Format::Table => terminal.remark(&match version.promoted_ms {
-            Some(at_ms) => format!("{name}: promoted {}", absolute(at_ms)),
+            Some(at_ms) => {
+                let by = version.promoted_by.as_ref();
+                let by = by.map_or_else(String::new, |by| format!(" by {}", printable(by)));
+                format!("{name}: promoted {}{by}", absolute(at_ms))
+            }
             None => format!("{name}: not promoted"),
         }),
     }

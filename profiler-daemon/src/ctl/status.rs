@@ -16,6 +16,7 @@ use crate::api::{
     protocol::{Health, Loss, Status},
 };
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Where the values begin.
 const MARGIN: usize = 14;
 
@@ -86,6 +87,20 @@ fn facts(status: &Status, now_ms: u64) -> Vec<(&'static str, String)> {
                 mebibytes(store.bytes),
                 store.path,
                 store.shut.as_ref().map_or("", |_| "; nothing is kept now")
+            ),
+        ));
+    }
+    if let Some(records) = &status.records {
+        facts.push((
+            "records",
+            format!(
+                "of {} that ended and {} imported with {}; kept are {} of each, for {} days, and {} imported",
+                records.ended,
+                records.imported,
+                mebibytes(records.imported_bytes),
+                records.most,
+                records.most_age_ms / DAY_MS,
+                mebibytes(records.most_imported_bytes),
             ),
         ));
     }

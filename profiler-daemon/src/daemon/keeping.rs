@@ -73,9 +73,13 @@ fn told<T: Default>(result: Result<T, KeepError>) -> T {
 impl Keep for Records {
     fn containers(&mut self) -> Vec<KeptContainer> {
         let records = self.held.kept();
-        let parsed = records
-            .iter()
-            .map(|(id, record)| read(&format!("the container {id}"), record));
+        let parsed = records.iter().map(|(id, record)| {
+            let kept: KeptContainer = read(&format!("the container {id}"), record)?;
+            Ok(KeptContainer {
+                bytes: record.len() as u64,
+                ..kept
+            })
+        });
         parsed.filter_map(|record| told(record.map(Some))).collect()
     }
 
@@ -172,9 +176,15 @@ impl Keep for Records {
         }))
     }
 
-    fn promote(&mut self, subject: &Subject, number: u64, now_ms: u64) -> Result<bool, KeepError> {
+    fn promote(
+        &mut self,
+        subject: &Subject,
+        number: u64,
+        by: Option<&str>,
+        now_ms: u64,
+    ) -> Result<bool, KeepError> {
         self.held
-            .write(async |database| database.promote(subject, number, now_ms).await)
+            .write(async |database| database.promote(subject, number, by, now_ms).await)
     }
 
     fn promoted(&mut self) -> Result<Vec<(Subject, u64)>, KeepError> {

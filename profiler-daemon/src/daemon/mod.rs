@@ -28,7 +28,7 @@ use crate::{
         mount::MountError,
         tree::{CgroupTree, TreeError},
     },
-    collector::{Collector, Inbox, Parts},
+    collector::{Collector, Inbox, Parts, retention::RecordBounds},
     config::{Config, ConfigError, Flags},
     docker::{
         endpoint::{Endpoint, EndpointError},
@@ -175,6 +175,7 @@ impl Running {
             processes: Arc::new(processes),
             keep: Box::new(records),
             quiet: config.quiet,
+            bounds: bounds(config),
             engine_off: endpoint.is_none(),
             settle_ms: u64::from(config.settle_s) * 1000,
             shadows,
@@ -267,8 +268,18 @@ impl Running {
     }
 }
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// How much is kept of containers that ended.
+fn bounds(config: &Config) -> RecordBounds {
+    RecordBounds {
+        most: config.records.most() as usize,
+        age_ms: u64::from(config.records.days()) * DAY_MS,
+        imported_bytes: u64::from(config.records.imported_mib()) << 20,
+    }
+}
+
 fn retention(config: &Config) -> Retention {
-    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
     Retention {
         versions: config.versions,
         age_ms: u64::from(config.version_days) * DAY_MS,

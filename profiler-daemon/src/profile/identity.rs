@@ -48,6 +48,9 @@ pub struct Origin {
     pub host: String,
     /// When it was brought here last, milliseconds since the epoch.
     pub imported_ms: u64,
+    /// The name of the file that it was brought in, if whoever brought it told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// A container, as its engine tells of it.
