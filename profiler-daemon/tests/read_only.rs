@@ -149,11 +149,12 @@ fn healthy(daemon: &Daemon) {
 fn says_why(daemon: &Daemon, why: &str) {
     let said = eventually("a word of it", PATIENCE, || {
         let said = status(daemon);
-        said["store"]["shut"].is_string().then_some(said)
+        let connected = said["docker"].as_str()?.starts_with("connected");
+        (connected && said["store"]["shut"].is_string()).then_some(said)
     });
     assert_eq!(said["health"], "degraded");
     let reasons = said["reasons"].as_array().unwrap();
-    assert_eq!(reasons.len(), 1, "{said}");
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
     let reason = reasons[0].as_str().unwrap();
     assert!(
         reason.starts_with("nothing is kept: ") && reason.contains(why),

@@ -238,10 +238,9 @@ impl Client {
         document: Vec<u8>,
         file: Option<&str>,
     ) -> Result<Imported, ClientError> {
-        let path = match file {
-            Some(file) => format!("/v1/observations?file={}", segment("file", file)?),
-            None => "/v1/observations".to_owned(),
-        };
+        let query =
+            file.map(|file| Ok::<_, ClientError>(format!("?file={}", segment("file", file)?)));
+        let path = format!("/v1/observations{}", query.transpose()?.unwrap_or_default());
         let answer = self.send(Method::POST, &path, document.into()).await?;
         self.decoded(&path, answer).await
     }

@@ -48,7 +48,7 @@ impl Collector {
 
     /// Where the container's record was made, if that was elsewhere.
     pub(super) fn origin(&self, id: &str) -> Option<Origin> {
-        self.containers.get(id)?.identity.origin.clone()
+        self.containers.get(id)?.identity.origin.as_deref().cloned()
     }
 
     /// A container of this host turns up under the id of an imported one: what is seen here goes
@@ -252,7 +252,7 @@ impl Collector {
             created_ms: container.created_ms,
             unconfined: container.unconfined,
             running: false,
-            origin: Some(origin),
+            origin: Some(Box::new(origin)),
             ..Identity::unnamed(container.id, container.engine)
         };
         let mut kept = KeptContainer {

@@ -5,6 +5,7 @@
 //! ever dropped for want of a name: a record stays in its map until it is known whose it is.
 
 mod answers;
+mod authorship;
 pub mod command;
 mod container;
 mod drift;

@@ -5,19 +5,19 @@
 //! change whose news was lost, or that came while no daemon ran, becomes a version as well.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
 
-use super::{Collector, ports::KeepError};
+use super::{Collector, authorship::Shares, ports::KeepError};
 use crate::profile::{
     basis::Basis,
     call::Call,
     completeness::Completeness,
     discovery::Discovery,
-    identity::{Image, Origin},
+    identity::Image,
     observation::{Observation, Sighting},
     verdict::judge_together,
     version::{Author, Change, Changed, Head, NewVersion, Reason, Subject, changed},
@@ -26,11 +26,8 @@ use crate::profile::{
 /// Where new calls keep coming, a version is made after as many quiet periods.
 const MOST_PERIODS: u32 = 6;
 
-/// Origins that a version names.
-const MOST_ORIGINS: usize = 8;
-
 /// How long versions are made without a pause.
-const MOST_AT_ONCE: Duration = Duration::from_millis(50);
+pub(super) const MOST_AT_ONCE: Duration = Duration::from_millis(50);
 
 /// What is known of versions without asking the store.
 #[derive(Debug)]
@@ -66,10 +63,7 @@ pub(super) struct Current {
     /// Who brought each call in, with the container's id.
     seen: BTreeMap<Call, (String, Sighting)>,
     refused: BTreeMap<Call, (String, Sighting)>,
-    /// What was recorded here alone, and what each imported record brings; empty where none is
-    /// imported.
-    recorded: Basis,
-    imported: Vec<(Origin, Basis)>,
+    shares: Shares,
 }
 
 impl Versions {
@@ -234,24 +228,6 @@ impl Collector {
         }
     }
 
-    /// Records were imported: nothing more will come of them, but of what else waits.
-    pub(super) fn version_imported(&mut self, ids: &[String]) {
-        let begin = Instant::now();
-        let mut images = BTreeSet::new();
-        for id in ids {
-            self.touch(id, false);
-            let image = self.containers.get(id);
-            let image = image.and_then(|container| container.identity.image.as_ref());
-            images.extend(image.map(|image| Subject::Image(key_of(image).to_owned())));
-        }
-        // Their containers' follow after a quiet while.
-        for image in images {
-            if !self.make_version(&image, Reason::Imported) || begin.elapsed() > MOST_AT_ONCE {
-                return;
-            }
-        }
-    }
-
     /// Makes all versions that anything waits for; called when the daemon stops.
     pub(super) fn flush_versions(&mut self) {
         let all: Vec<Subject> = self.versions.waiting.keys().cloned().collect();
@@ -283,18 +259,13 @@ impl Collector {
         let mut seen: BTreeMap<Call, (String, Sighting)> = BTreeMap::new();
         let mut refused = BTreeMap::new();
         let any_imported = ids.iter().any(|id| self.is_imported(id));
-        let mut recorded = Basis::default();
-        let mut imported = Vec::new();
+        let mut shares = Shares::default();
         for id in ids {
             let Some(observation) = self.observed(&id) else {
                 continue;
             };
             if any_imported {
-                let basis = Basis::of(&observation);
-                match self.origin(&id) {
-                    Some(origin) => imported.push((origin, basis)),
-                    None => recorded = recorded.united(basis),
-                }
+                shares.add(self.origin(&id), Basis::of(&observation));
             }
             verdicts.push((self.name(&id), self.judged(&id, Some(&observation))));
             for (call, sighting) in &observation.sightings {
@@ -335,8 +306,7 @@ impl Collector {
             completeness,
             seen,
             refused,
-            recorded,
-            imported,
+            shares,
         })
     }
 
@@ -370,7 +340,7 @@ impl Collector {
 
     /// Makes a version if what is known now is not what the newest has. False if it could not be
     /// kept: it is tried again.
-    fn make_version(&mut self, subject: &Subject, reason: Reason) -> bool {
+    pub(super) fn make_version(&mut self, subject: &Subject, reason: Reason) -> bool {
         if !self.know_heads() {
             return false;
         }
@@ -387,7 +357,7 @@ impl Collector {
             self.versions.waiting.remove(subject);
             return true;
         }
-        let (author, origins) = current.brought_by(&before);
+        let (author, origins) = current.shares.author(&before);
         let reason = match (author, reason) {
             (Author::Import, Reason::Quiet | Reason::Due) => Reason::Imported,
             _ => reason,
@@ -458,28 +428,6 @@ impl Collector {
 }
 
 impl Current {
-    /// Who a version of this is by, and from where what is new in it was brought.
-    fn brought_by(&self, before: &Basis) -> (Author, Vec<Origin>) {
-        let adds = |basis: &Basis| before.clone().united(basis.clone()) != *before;
-        let mut origins: Vec<Origin> = self
-            .imported
-            .iter()
-            .filter(|(_, basis)| adds(basis))
-            .map(|(origin, _)| origin.clone())
-            .collect();
-        let author = if origins.is_empty() || adds(&self.recorded) {
-            Author::Recorder
-        } else {
-            Author::Import
-        };
-        origins.sort_by(|a, b| {
-            (b.imported_ms, &a.host, &a.file).cmp(&(a.imported_ms, &b.host, &b.file))
-        });
-        origins.dedup_by(|a, b| (&a.host, &a.file) == (&b.host, &b.file));
-        origins.truncate(MOST_ORIGINS);
-        (author, origins)
-    }
-
     /// How what is needed became known.
     pub(super) fn discovery(&self, now_ms: u64) -> Option<Discovery> {
         let made = &self.basis.made;

@@ -10,7 +10,7 @@ use super::{
     table::WIDTH,
     terminal::Terminal,
     version_of,
-    wording::{counted, qualified},
+    wording::{counted, promoted, qualified},
 };
 use crate::{
     api::{
@@ -173,19 +173,18 @@ fn changes(version: &Version, is_promoted: bool) -> Vec<String> {
         (Changed::Runtime, "", "by the runtime: "),
         (Changed::Values, "", "other arguments: "),
     ];
-    let promoted = version.promoted_ms.map(|at_ms| {
+    let mark = version.promoted_ms.map(|at_ms| {
         let is_it = if is_promoted {
             ""
         } else {
             ", and another after it"
         };
-        let by = version.promoted_by.as_ref();
-        let by = by.map_or_else(String::new, |by| format!(" by {}", printable(by)));
-        format!("promoted {}{by}{is_it}", absolute(at_ms))
+        let by = version.promoted_by.as_deref();
+        format!("{}{is_it}", promoted(at_ms, by))
     });
     let origins: Vec<String> = version.origins.iter().map(origin).collect();
     let brought = (!origins.is_empty()).then(|| format!("from {}", origins.join(", ")));
-    let mut lines: Vec<String> = promoted.into_iter().chain(brought).collect();
+    let mut lines: Vec<String> = mark.into_iter().chain(brought).collect();
     for (kind, sign, words) in kinds {
         let found: Vec<&Change> = version
             .changes

@@ -94,13 +94,13 @@ fn facts(status: &Status, now_ms: u64) -> Vec<(&'static str, String)> {
         facts.push((
             "records",
             format!(
-                "of {} that ended and {} imported with {}; kept are {} of each, for {} days, and {} imported",
+                "{} that ended, {} imported ({} of {}); the newest {} of each are kept, for {} days",
                 records.ended,
                 records.imported,
                 mebibytes(records.imported_bytes),
+                mebibytes(records.most_imported_bytes),
                 records.most,
                 records.most_age_ms / DAY_MS,
-                mebibytes(records.most_imported_bytes),
             ),
         ));
     }
