@@ -141,6 +141,7 @@ async fn fill(database: &mut Database, workload: u64) {
                 calls: made.len() as u64,
                 changes: changes.clone(),
                 completeness: Completeness::default(),
+                origins: Vec::new(),
             };
             database.keep_version(&new).await.unwrap();
         }
@@ -158,6 +159,7 @@ async fn fill(database: &mut Database, workload: u64) {
         cgroups: [].into(),
         lost_calls: 0,
         changed_ms: at_ms(),
+        bytes: 0,
     };
     let record = ContainerRecord {
         id,

@@ -50,6 +50,18 @@ pub enum ClaimError {
     },
 }
 
+impl ClaimError {
+    /// It is not there, and nothing can be made where it should be: nobody else can hold it either.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        let Self::Refused { source, .. } = self else {
+            return false;
+        };
+        let kind = source.kind();
+        kind == io::ErrorKind::ReadOnlyFilesystem || kind == io::ErrorKind::PermissionDenied
+    }
+}
+
 /// The directory is ours as long as this lives.
 #[derive(Debug)]
 pub struct Claim {

@@ -1,5 +1,7 @@
 //! What the daemon is told: flags, environment, configuration file, defaults, in that order.
 
+mod records;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -8,6 +10,8 @@ use std::{
 use clap::Parser;
 use serde::Deserialize;
 use thiserror::Error;
+
+pub use records::ConfiguredRecords;
 
 /// Where the configuration file is looked for.
 pub const CONFIG_FILE: &str = "/etc/profiler/profilerd.toml";
@@ -116,6 +120,8 @@ pub struct ConfigFile {
     shadow: Vec<ConfiguredShadow>,
     #[serde(default)]
     versions: ConfiguredVersions,
+    #[serde(default)]
+    records: ConfiguredRecords,
 }
 
 /// When versions are made, and how many are kept.
@@ -187,6 +193,8 @@ pub struct Config {
     pub version_days: u32,
     /// Images of which versions are kept though they have no container.
     pub images: u32,
+    /// How much is kept of containers that ended.
+    pub records: ConfiguredRecords,
     /// A recording to serve in place of the kernel's.
     pub replay: Option<PathBuf>,
     /// The tree of cgroups, if not the host's.
@@ -325,6 +333,7 @@ impl Config {
                 1,
                 1 << 20,
             )?,
+            records: file.records,
             replay: flags.replay,
             cgroup_root: flags.cgroup_root,
         })
@@ -419,5 +428,29 @@ mod tests {
         };
         let error = Config::merge(flags, ConfigFile::default()).unwrap_err();
         assert!(error.to_string().contains("ring-bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_bound_of_records_is_refused_by_its_line() {
+        let bad = |text: &str| toml::from_str::<ConfigFile>(text).unwrap_err().to_string();
+        for (key, most) in [
+            ("most", "1000000"),
+            ("days", "36500"),
+            ("imported_mib", "1048576"),
+        ] {
+            for value in ["0", "-3", "4294967296"] {
+                let said = bad(&format!("[records]\n{key} = {value}"));
+                let wanted = format!("must be between 1 and {most}, not {value}");
+                assert!(said.contains("line 2") && said.contains(&wanted), "{said}");
+            }
+            assert!(bad(&format!("[records]\n{key} = 'many'")).contains("line 2"));
+        }
+        assert!(bad("[records]\nmoist = 3").contains("line 2"));
+        let file = toml::from_str("[records]\ndays = 7").unwrap();
+        let records = Config::merge(Flags::default(), file).unwrap().records;
+        assert_eq!(
+            (records.most(), records.days(), records.imported_mib()),
+            (1000, 7, 256)
+        );
     }
 }

@@ -343,14 +343,6 @@ fn a_state_directory_that_cannot_be_used_is_named() {
         ],
     );
     assert_eq!(fs::read_to_string(ground.path("state")).unwrap(), "a file");
-
-    // What root may not write: a file system that is read-only.
-    let ground = Ground::new();
-    let state = ground.path("state").display().to_string();
-    fs::create_dir(&state).unwrap();
-    let wrapper = in_other_mounts(&format!("mount -t tmpfs -o ro none {state}"));
-    let ended = ground.run(&words(&wrapper), &["--no-pin"]);
-    refused(&ended, &[&state, "Read-only", "writable"]);
 }
 
 #[test]

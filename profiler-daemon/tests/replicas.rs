@@ -260,6 +260,68 @@ fn a_document_takes_nobodys_place() {
 }
 
 #[test]
+fn a_version_says_from_where_it_was_brought() {
+    let Some(testbed) = Testbed::get() else {
+        return;
+    };
+    let daemon = Daemon::start(&testbed);
+    let image = Image::new(&testbed, "author");
+    let operand = image.operand();
+    let replica = image.replica(&daemon, &["39"]);
+    let newest = |count: usize| {
+        testbed::eventually("a version", Duration::from_secs(60), || {
+            let told = daemon.ctl(&["history", &operand, "--format", "json"]);
+            let told: Value = serde_json::from_str(&told.stdout).ok()?;
+            let versions = told["versions"].as_array()?.clone();
+            (versions.len() == count).then(|| versions[0].clone())
+        })
+    };
+    let mine = newest(1);
+    assert_eq!(mine["author"], "recorder", "{mine}");
+    assert!(mine["origins"].is_null());
+
+    let folder = tempfile::tempdir().unwrap();
+    let of_image = |name: &str, host: &str, id: &str, calls: &[u64]| {
+        let file = by_hand(folder.path(), name, host, id, calls);
+        let text = fs::read_to_string(&file).unwrap();
+        let own = serde_json::json!({
+            "reference": image.reference, "id": replica.inspect("{{.Image}}")
+        });
+        let theirs = serde_json::json!({"reference": "web:1", "id": "sha256:00"});
+        fs::write(&file, text.replace(&theirs.to_string(), &own.to_string())).unwrap();
+        file
+    };
+    // What was seen here already is no version.
+    let known = of_image("known.json", "ci-7", &"ab".repeat(32), &[39]);
+    assert_eq!(import(&daemon, &known), ["added"]);
+    let new = of_image("run 12.json", "ci-8", &"cd".repeat(32), &[39, 107]);
+    assert_eq!(import(&daemon, &new), ["added"]);
+    let brought = newest(2);
+    assert_eq!(brought["author"], "import", "{brought}");
+    assert_eq!(brought["reason"], "imported");
+    let origins = brought["origins"].as_array().unwrap();
+    assert_eq!(origins.len(), 1, "{brought}");
+    assert_eq!(origins[0]["host"], "ci-8");
+    assert_eq!(origins[0]["file"], "run 12.json");
+    let told = daemon.ctl_ok(&["history", &operand]);
+    assert!(
+        told.contains("import: records were imported") && told.contains("from ci-8 (run 12.json)"),
+        "{told}"
+    );
+    // What comes of this host after it is the recorder's again.
+    image.replica(&daemon, &["39", "104"]);
+    let mine = newest(3);
+    assert_eq!(mine["author"], "recorder", "{mine}");
+    assert!(mine["origins"].is_null(), "{mine}");
+    // The imported containers have versions of their own.
+    let own = testbed::eventually("its own", Duration::from_secs(60), || {
+        let told = daemon.ctl_json(&["history", &"cd".repeat(32)]);
+        told["versions"].as_array()?.first().cloned()
+    });
+    assert_eq!(own["author"], "import", "{own}");
+}
+
+#[test]
 fn a_name_in_a_document_does_not_stand_for_a_container_of_the_host() {
     let Some(testbed) = Testbed::get() else {
         return;

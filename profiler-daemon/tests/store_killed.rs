@@ -69,13 +69,19 @@ fn child() {
                 calls: number,
                 changes: Vec::new(),
                 completeness: Completeness::default(),
+                origins: Vec::new(),
             };
             let head = database.keep_version(&new).await.unwrap();
             assert_eq!(head.number, number);
             // To the parent, past the harness.
             writeln!(std::io::stderr(), "kept {number}").unwrap();
         }
-        assert!(database.promote(&subject(), 2, 7).await.unwrap());
+        assert!(
+            database
+                .promote(&subject(), 2, Some("ann"), 7)
+                .await
+                .unwrap()
+        );
         let retention = Retention {
             versions: 1000,
             age_ms: u64::MAX,

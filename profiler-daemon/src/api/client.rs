@@ -228,14 +228,21 @@ impl Client {
         self.get(&format!("/v1/images/{image}/observations")).await
     }
 
-    /// Brings a document of another host's records. It is sent as it is: the daemon judges it.
+    /// Brings a document of another host's records, out of a file of that name. It is sent as it is: the
+    /// daemon judges it.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn import(&self, document: Vec<u8>) -> Result<Imported, ClientError> {
-        let path = "/v1/observations";
-        let answer = self.send(Method::POST, path, document.into()).await?;
-        self.decoded(path, answer).await
+    pub async fn import(
+        &self,
+        document: Vec<u8>,
+        file: Option<&str>,
+    ) -> Result<Imported, ClientError> {
+        let query =
+            file.map(|file| Ok::<_, ClientError>(format!("?file={}", segment("file", file)?)));
+        let path = format!("/v1/observations{}", query.transpose()?.unwrap_or_default());
+        let answer = self.send(Method::POST, &path, document.into()).await?;
+        self.decoded(&path, answer).await
     }
 
     /// News from now on.

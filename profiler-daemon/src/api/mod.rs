@@ -10,6 +10,7 @@ pub mod client;
 mod handlers;
 pub mod listen;
 mod observations;
+mod peer;
 pub mod protocol;
 pub mod server;
 mod shadows;

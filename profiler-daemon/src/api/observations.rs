@@ -4,14 +4,18 @@
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State, rejection::PathRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     response::IntoResponse,
 };
+use serde::Deserialize;
 
 use super::{
     body::whole,
     handlers::{Desk, Refusal},
-    protocol::observations::{MOST_BYTES, Observations, RecordedContainer},
+    protocol::observations::{MOST_BYTES, MOST_NAME, Observations, RecordedContainer},
 };
 use crate::collector::command::{Command, observations::ObservationsCommand};
 
@@ -33,10 +37,24 @@ pub(super) async fn of_image(
     Ok(Json(document(desk.ask(ask).await??)))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImportQuery {
+    /// The name of the file that the document came in.
+    #[serde(default)]
+    file: Option<String>,
+}
+
 pub(super) async fn import(
     State(desk): State<Desk>,
+    query: Result<Query<ImportQuery>, QueryRejection>,
     body: Body,
 ) -> Result<impl IntoResponse, Refusal> {
+    let Query(ImportQuery { file }) = query?;
+    if file.as_ref().is_some_and(|file| file.len() > MOST_NAME) {
+        let long = format!("the file's name is longer than {MOST_NAME} bytes");
+        return Err(Refusal::bad_request(long));
+    }
     let bytes = whole(body, MOST_BYTES, "document of observations").await?;
     let reading = tokio::task::spawn_blocking(move || Observations::read(&bytes));
     let observations = reading
@@ -46,6 +64,7 @@ pub(super) async fn import(
     desk.look_up(|reply| {
         Command::Observations(ObservationsCommand::Import {
             observations,
+            file,
             reply,
         })
     })

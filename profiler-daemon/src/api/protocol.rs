@@ -104,6 +104,9 @@ pub struct Status {
     /// Where containers, images and their versions are kept; none when it cannot be read.
     #[serde(default)]
     pub store: Option<versions::StoreStatus>,
+    /// What is kept of containers that ended.
+    #[serde(default)]
+    pub records: Option<versions::RecordsStatus>,
 }
 
 /// One cause of loss.

@@ -10,7 +10,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -21,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     handlers::{Desk, Refusal, router},
     listen::Socket,
+    peer::Peer,
 };
 use crate::collector::command::CommandSender;
 
@@ -111,12 +115,18 @@ fn passes(error: &io::Error) -> bool {
 }
 
 async fn converse(stream: UnixStream, app: Router, cancel: CancellationToken) {
+    let peer = Peer::of(&stream);
+    let service = TowerToHyperService::new(app);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(HEAD_LIMIT)
         .max_headers(HEADER_LIMIT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -1,6 +1,7 @@
 //! The endpoints of versions.
 
 use axum::{
+    Extension,
     extract::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
@@ -8,7 +9,10 @@ use axum::{
     response::IntoResponse,
 };
 
-use super::handlers::{Desk, ExportQuery, Refusal, Reply};
+use super::{
+    handlers::{Desk, ExportQuery, Refusal, Reply},
+    peer::Peer,
+};
 use crate::{
     api::protocol::versions::{History, VersionExport},
     collector::command::{
@@ -39,9 +43,16 @@ async fn export(desk: &Desk, of: Of, number: u64, query: ExportQuery) -> Reply<V
     .await
 }
 
-async fn promote(desk: &Desk, of: Of, number: u64) -> Reply<Version> {
-    desk.look_up(|reply| Command::Version(VersionCommand::Promote { of, number, reply }))
-        .await
+async fn promote(desk: &Desk, of: Of, number: u64, peer: Peer) -> Reply<Version> {
+    desk.look_up(|reply| {
+        Command::Version(VersionCommand::Promote {
+            of,
+            number,
+            by: peer.name(),
+            reply,
+        })
+    })
+    .await
 }
 
 pub(super) async fn of_container(
@@ -78,16 +89,18 @@ pub(super) async fn one_of_image(
 
 pub(super) async fn promote_of_container(
     State(desk): State<Desk>,
+    Extension(peer): Extension<Peer>,
     names: Numbered,
 ) -> Result<impl IntoResponse, Refusal> {
     let Path((name, number)) = names?;
-    promote(&desk, Of::Container(name), number).await
+    promote(&desk, Of::Container(name), number, peer).await
 }
 
 pub(super) async fn promote_of_image(
     State(desk): State<Desk>,
+    Extension(peer): Extension<Peer>,
     names: Numbered,
 ) -> Result<impl IntoResponse, Refusal> {
     let Path((name, number)) = names?;
-    promote(&desk, Of::Image(name), number).await
+    promote(&desk, Of::Image(name), number, peer).await
 }

@@ -3,8 +3,7 @@
 use super::{Clock, JUMP_MS, Moment, TRUSTED_MS};
 use crate::{
     collector::{
-        ENDED_LIMIT,
-        on_paper::{Ground, MINUTE, TODAY, YEAR, call, id, told},
+        on_paper::{Ground, MINUTE, MOST_ENDED, TODAY, YEAR, call, id, told},
         reference,
     },
     profile::{call::CallSet, engine_news::SessionKind},
@@ -100,7 +99,7 @@ fn the_store_is_tidied_by_age_only_with_a_clock_that_is_trusted() {
 fn the_oldest_are_forgotten_first_by_whatever_clock_they_were_met() {
     let ground = Ground::new();
     let mut collector = ground.daemon();
-    for number in 0..ENDED_LIMIT {
+    for number in 0..MOST_ENDED {
         let id = format!("{number:064x}");
         ground.runs(&mut collector, &id, 1_000 + number as u64, &[0]);
         ground.ends(&mut collector, 1_000 + number as u64);
@@ -121,7 +120,7 @@ fn the_oldest_are_forgotten_first_by_whatever_clock_they_were_met() {
     ground.ends(&mut collector, 9);
     collector.reconcile();
     let left: Vec<&String> = collector.containers.keys().collect();
-    assert_eq!(left.len(), ENDED_LIMIT);
+    assert_eq!(left.len(), MOST_ENDED);
     for new in ['a', 'b', 'c', 'd'] {
         assert!(left.contains(&&id(new)), "{new} was forgotten");
     }

@@ -60,6 +60,8 @@ pub(super) struct Container {
     pub(super) met_ms: u64,
     /// When something last changed, milliseconds since the epoch, in the order of changes.
     pub(super) changed_ms: u64,
+    /// Bytes of its record, if that was read back or imported.
+    pub(super) bytes: u64,
 }
 
 impl Container {
@@ -81,6 +83,7 @@ impl Container {
             unkept: true,
             met_ms,
             changed_ms: met_ms,
+            bytes: 0,
         }
     }
 
@@ -104,9 +107,38 @@ impl Container {
             unkept: false,
             met_ms: kept.met_ms,
             changed_ms: kept.changed_ms,
+            bytes: kept.bytes,
             asked: kept.asked,
             identity: kept.identity,
         }
+    }
+
+    /// What an earlier daemon kept of it can be read only now: it goes on from there.
+    pub(super) fn join(&mut self, kept: Self) {
+        if self.identity.name.is_none() {
+            self.identity = Identity {
+                running: self.identity.running,
+                pid: self.identity.pid,
+                ..kept.identity
+            };
+        }
+        self.asked = self.asked.take().or(kept.asked);
+        self.root = self.root.take().or(kept.root);
+        self.cgroups.extend(kept.cgroups);
+        for (call, sighting) in kept.sightings {
+            match self.sightings.get(&call) {
+                Some(known) if known.at_ms <= sighting.at_ms => {}
+                _ => drop(self.sightings.insert(call, sighting)),
+            }
+        }
+        self.in_flight.extend(&kept.in_flight);
+        if let Some(ended) = kept.ended {
+            self.bury(ended);
+        }
+        // What was lost before this daemon came may have been this container's.
+        self.lost_before = 0;
+        self.unkept = true;
+        self.changed_ms = self.changed_ms.max(kept.changed_ms);
     }
 
     /// It has a cgroup more.
@@ -202,6 +234,7 @@ impl Container {
             met_ms: self.met_ms,
             lost_calls: self.lost_calls(lost_now),
             changed_ms: self.changed_ms,
+            bytes: self.bytes,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Filters that containers install: copies are kept, and tell which arguments matter.
 
+use std::collections::BTreeSet;
+
 use super::{Collector, Owner, reference};
 use crate::{
     api::protocol::{ErrorBody, InstalledFilter},
@@ -25,6 +27,7 @@ impl Collector {
                 Ok(Some(words)) => {
                     let result = self.keep.keep_filter(&format!("{hash:016x}"), &words);
                     if !self.kept(result) {
+                        self.filters_wait = true;
                         return;
                     }
                     self.record_what_decides(hash, words);
@@ -38,6 +41,23 @@ impl Collector {
         }
         if let Err(error) = self.source.forget_filter(hash) {
             tracing::error!(%error, "a filter's place cannot be freed");
+        }
+    }
+
+    /// Keeps the filters that could not be kept when they were installed.
+    pub(super) fn keep_filters(&mut self, cgroups: &BTreeSet<u64>) {
+        if self.keep.shut().is_some() || !std::mem::take(&mut self.filters_wait) {
+            return;
+        }
+        for cgroup in cgroups {
+            let Ok(Some(snapshot)) = self.source.snapshot(*cgroup) else {
+                continue;
+            };
+            for hash in snapshot.observation.filters {
+                if let Ok(hash) = u64::from_str_radix(&hash, 16) {
+                    self.on_filter(*cgroup, hash);
+                }
+            }
         }
     }
 

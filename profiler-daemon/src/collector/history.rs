@@ -60,8 +60,13 @@ impl Collector {
             } => {
                 let _ = reply.send(self.export_version(&of, number, options));
             }
-            VersionCommand::Promote { of, number, reply } => {
-                let _ = reply.send(self.promote(&of, number));
+            VersionCommand::Promote {
+                of,
+                number,
+                by,
+                reply,
+            } => {
+                let _ = reply.send(self.promote(&of, number, by.as_deref()));
             }
         }
     }
@@ -126,12 +131,12 @@ impl Collector {
         })
     }
 
-    fn promote(&mut self, of: &Of, number: u64) -> Result<Version, ErrorBody> {
+    fn promote(&mut self, of: &Of, number: u64, by: Option<&str>) -> Result<Version, ErrorBody> {
         let meant = self.meant(of)?;
         let now = self.places.now_ms();
         let promoted = self
             .keep
-            .promote(&meant.subject, number, now)
+            .promote(&meant.subject, number, by, now)
             .map_err(|error| failed(&error))?;
         if !promoted {
             return Err(self.no_version(&meant, number));

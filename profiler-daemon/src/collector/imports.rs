@@ -3,7 +3,7 @@
 //! An imported record is a container that ended elsewhere. It takes part in what is told of its image;
 //! it never takes the place of a container of this host, nor of another host's.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io};
 
 use super::{
     Collector, command::observations::ObservationsCommand, container::Container,
@@ -33,18 +33,22 @@ impl Collector {
             }
             ObservationsCommand::Import {
                 observations,
+                file,
                 reply,
             } => {
-                let _ = reply.send(self.import(observations));
+                let _ = reply.send(self.import(observations, file.as_deref()));
             }
         }
     }
 
     /// The container's record was made elsewhere.
     pub(super) fn is_imported(&self, id: &str) -> bool {
-        self.containers
-            .get(id)
-            .is_some_and(|container| container.identity.origin.is_some())
+        self.origin(id).is_some()
+    }
+
+    /// Where the container's record was made, if that was elsewhere.
+    pub(super) fn origin(&self, id: &str) -> Option<Origin> {
+        self.containers.get(id)?.identity.origin.as_deref().cloned()
     }
 
     fn record_of(&mut self, wanted: &str) -> Result<Vec<RecordedContainer>, ErrorBody> {
@@ -83,7 +87,11 @@ impl Collector {
     }
 
     /// Takes up a document, wholly or, if any of it cannot be, not at all.
-    fn import(&mut self, document: Observations) -> Result<Imported, ErrorBody> {
+    fn import(
+        &mut self,
+        document: Observations,
+        file: Option<&str>,
+    ) -> Result<Imported, ErrorBody> {
         let now_ms = self.places.now_ms();
         let mut coming = Vec::new();
         for (place, container) in document.containers.into_iter().enumerate() {
@@ -96,9 +104,16 @@ impl Collector {
                 .get(&container.id)
                 .map(|known| &known.identity);
             self.is_welcome(place, &container, known, &host)?;
-            coming.push(self.taken_up(container, host, now_ms));
+            let origin = Origin {
+                host,
+                imported_ms: now_ms,
+                file: file.map(str::to_owned),
+            };
+            coming.push(self.taken_up(container, origin));
         }
+        self.has_room(&coming)?;
         let mut told = Vec::new();
+        let mut new = Vec::new();
         for (kept, change) in coming {
             let identity = &kept.identity;
             told.push(ImportedContainer {
@@ -125,11 +140,39 @@ impl Collector {
                     ),
                 ));
             }
+            new.push(identity.id.clone());
             self.containers
                 .insert(kept.identity.id.clone(), Container::kept(kept));
         }
+        self.version_imported(&new);
         self.forget_oldest();
         Ok(Imported { containers: told })
+    }
+
+    /// What is imported must not push itself out again.
+    fn has_room(&self, coming: &[(KeptContainer, Change)]) -> Result<(), ErrorBody> {
+        let new = || {
+            coming
+                .iter()
+                .filter(|(_, change)| *change != Change::Unchanged)
+        };
+        let bytes: u64 = new().map(|(kept, _)| kept.bytes).sum();
+        let bounds = self.bounds;
+        if bytes <= bounds.imported_bytes && new().count() <= bounds.most {
+            return Ok(());
+        }
+        Err(error(
+            "bad_request",
+            format!(
+                "the {} records of this document take {} MiB, and of imported ones {} records and {} MiB are kept: \
+                 raise `most` or `imported_mib` of [records] in profilerd's configuration, or export fewer containers; \
+                 nothing was imported",
+                new().count(),
+                bytes.div_ceil(1 << 20),
+                bounds.most,
+                bounds.imported_bytes >> 20
+            ),
+        ))
     }
 
     fn is_welcome(
@@ -161,8 +204,7 @@ impl Collector {
     fn taken_up(
         &mut self,
         container: RecordedContainer,
-        host: String,
-        now_ms: u64,
+        origin: Origin,
     ) -> (KeptContainer, Change) {
         let before = self.observed(&container.id);
         let known = self.containers.get(&container.id);
@@ -194,14 +236,11 @@ impl Collector {
             created_ms: container.created_ms,
             unconfined: container.unconfined,
             running: false,
-            origin: Some(Origin {
-                host,
-                imported_ms: now_ms,
-            }),
+            origin: Some(Box::new(origin)),
             ..Identity::unnamed(container.id, container.engine)
         };
         let ordered_ms = self.ordered_now();
-        let kept = KeptContainer {
+        let mut kept = KeptContainer {
             identity,
             asked: None,
             observation,
@@ -211,9 +250,29 @@ impl Collector {
             met_ms: known_since.unwrap_or(ordered_ms),
             lost_calls,
             changed_ms: ordered_ms,
+            bytes: 0,
         };
+        kept.bytes = measured(&kept);
         (kept, change)
     }
+}
+
+/// Bytes that it takes where it is kept.
+fn measured(kept: &KeptContainer) -> u64 {
+    struct Count(u64);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // What cannot be written as JSON is told when it is to be kept.
+    let _ = serde_json::to_writer(&mut count, kept);
+    count.0
 }
 
 fn error(code: &str, message: String) -> ErrorBody {

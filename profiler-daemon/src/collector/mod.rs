@@ -5,6 +5,7 @@
 //! ever dropped for want of a name: a record stays in its map until it is known whose it is.
 
 mod answers;
+mod authorship;
 mod clock;
 pub mod command;
 mod container;
@@ -26,6 +27,7 @@ pub mod ports;
 mod recent_pids;
 mod reconcile;
 mod reference;
+pub mod retention;
 mod shadow;
 mod shadowing;
 mod status;
@@ -50,6 +52,7 @@ use self::{
     logged::KernelLog,
     ports::{Home, Keep, Places, Processes},
     recent_pids::RecentPids,
+    retention::RecordBounds,
     shadow::Shadows,
     versions::Versions,
 };
@@ -62,8 +65,6 @@ use crate::{
     },
 };
 
-/// Containers that ended and are remembered; the oldest are forgotten first.
-const ENDED_LIMIT: usize = 1000;
 /// Events a watcher may lag behind before it is told that it missed some.
 const EVENTS: usize = 4096;
 /// How often lost news is made good and changes are kept.
@@ -109,6 +110,8 @@ pub struct Parts {
     pub shadows: Vec<NewShadow>,
     /// How long nothing new must come of something before a version of it is made.
     pub quiet: Duration,
+    /// How much is kept of containers that ended.
+    pub bounds: RecordBounds,
     /// What else the daemon cannot do here, a sentence each.
     pub shortcomings: Vec<String>,
 }
@@ -147,6 +150,9 @@ pub struct Collector {
     boot: Option<String>,
     started_ms: u64,
     settle_ms: u64,
+    bounds: RecordBounds,
+    /// Copies of filters may be left in the kernel's table, for they could not be kept.
+    filters_wait: bool,
     /// Containers that have not started up yet.
     starting: BTreeSet<String>,
     shadows: Shadows,
@@ -172,6 +178,7 @@ impl Collector {
             settle_ms,
             shadows,
             quiet,
+            bounds,
             shortcomings,
         } = parts;
         let now = Moment {
@@ -184,6 +191,9 @@ impl Collector {
             boot: places.boot_id(),
             started_ms: now.wall_ms,
             settle_ms,
+            bounds,
+            // An earlier daemon's too.
+            filters_wait: true,
             starting: BTreeSet::new(),
             source,
             places,
@@ -342,7 +352,7 @@ impl Collector {
             }
             Err(error) => {
                 let text = error.to_string();
-                if self.keep_failure.as_ref() != Some(&text) {
+                if self.keep_failure.as_ref() != Some(&text) && self.keep.shut().is_none() {
                     tracing::error!("{text}");
                 }
                 self.keep_failure = Some(text);

@@ -12,8 +12,9 @@ use super::{
     Collector, Parts,
     ports::{
         Home, Keep, KeepError, KeepFacts, KeptContainer, KeptVersion, Place, Places, Processes,
-        Wanted,
+        Reach, Wanted,
     },
+    retention::RecordBounds,
 };
 use crate::{
     audit::evidence::FirstProcess,
@@ -36,6 +37,8 @@ use crate::{
 
 pub(super) const MINUTE: u64 = 60_000;
 pub(super) const YEAR: u64 = 365 * 24 * 60 * MINUTE;
+/// Records of containers that ended and are kept.
+pub(super) const MOST_ENDED: usize = 100;
 /// Some day in 2023.
 pub(super) const TODAY: u64 = 1_700_000_000_000;
 
@@ -144,6 +147,11 @@ impl Ground {
             settle_ms: 10_000,
             shadows: Vec::new(),
             quiet: Duration::ZERO,
+            bounds: RecordBounds {
+                most: MOST_ENDED,
+                age_ms: YEAR,
+                imported_bytes: 1 << 20,
+            },
             shortcomings: Vec::new(),
         })
     }
@@ -407,7 +415,13 @@ impl Keep for Ground {
         Ok(None)
     }
 
-    fn promote(&mut self, subject: &Subject, number: u64, _now_ms: u64) -> Result<bool, KeepError> {
+    fn promote(
+        &mut self,
+        subject: &Subject,
+        number: u64,
+        _by: Option<&str>,
+        _now_ms: u64,
+    ) -> Result<bool, KeepError> {
         self.paper().promoted.insert(subject.clone(), number);
         Ok(true)
     }
@@ -434,5 +448,13 @@ impl Keep for Ground {
             bytes: 0,
             versions: 0,
         })
+    }
+
+    fn shut(&self) -> Option<&str> {
+        None
+    }
+
+    fn retry(&mut self) -> Reach {
+        Reach::Same
     }
 }

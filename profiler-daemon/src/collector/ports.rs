@@ -116,6 +116,9 @@ pub struct KeptContainer {
     pub lost_calls: u64,
     /// When it was last changed, milliseconds since the epoch, and later than whatever changed before.
     pub changed_ms: u64,
+    /// Bytes that it takes, once it was read back or measured.
+    #[serde(skip)]
+    pub bytes: u64,
 }
 
 /// Something could not be kept or read back.
@@ -145,10 +148,21 @@ pub struct KeepFacts {
     pub versions: u64,
 }
 
+/// What came of trying again to keep anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is as it was.
+    Same,
+    /// It works again.
+    Writable,
+    /// It works for the first time: what was kept before, and could not be read, is to be asked for.
+    Found,
+}
+
 /// Where to keep what must outlive a cgroup. Each method is done when it returns, and takes no
 /// longer than a write to the disk: the collector waits for it.
 pub trait Keep: Send {
-    /// Everything that was kept of containers. What cannot be read is told and left alone.
+    /// Everything that was kept of containers, once. What cannot be read is told and left alone.
     fn containers(&mut self) -> Vec<KeptContainer>;
     /// Keeps a container, in place of what was kept of it.
     ///
@@ -206,11 +220,17 @@ pub trait Keep: Send {
     /// It could not be read.
     fn version(&mut self, subject: &Subject, number: u64)
     -> Result<Option<KeptVersion>, KeepError>;
-    /// Marks a version as the promoted one, in place of any other; false if there is no such.
+    /// Marks a version as the promoted one, in place of any other, and by whom; false if there is no such.
     ///
     /// # Errors
     /// It could not be written.
-    fn promote(&mut self, subject: &Subject, number: u64, now_ms: u64) -> Result<bool, KeepError>;
+    fn promote(
+        &mut self,
+        subject: &Subject,
+        number: u64,
+        by: Option<&str>,
+        now_ms: u64,
+    ) -> Result<bool, KeepError>;
     /// The version of each that was promoted last.
     ///
     /// # Errors
@@ -233,4 +253,8 @@ pub trait Keep: Send {
     /// # Errors
     /// It could not be read.
     fn facts(&mut self) -> Result<KeepFacts, KeepError>;
+    /// Why nothing can be kept at all, as long as that is so; whoever keeps has logged it.
+    fn shut(&self) -> Option<&str>;
+    /// Tries again where nothing could be kept.
+    fn retry(&mut self) -> Reach;
 }

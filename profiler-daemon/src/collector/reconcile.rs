@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Collector, ENDED_LIMIT, Owner, container::Container, phases::Phases, ports::Place};
+use super::{
+    Collector, Owner,
+    container::Container,
+    phases::Phases,
+    ports::{Place, Reach},
+};
 
 /// How often every record is looked over though no news was lost.
 const LOOK_OVER_MS: u64 = 60_000;
@@ -36,12 +41,39 @@ impl Collector {
                     self.owners.insert(cgroup, Owner::Container(id.clone()));
                 }
             }
+            if let Some(met) = self.containers.get_mut(&id) {
+                if container.identity.origin.is_none() {
+                    met.join(container);
+                } else {
+                    // What is seen here goes before what a document says.
+                    let result = self.keep.forget(&id);
+                    self.kept(result);
+                }
+                continue;
+            }
             if container.cgroups.is_empty() {
                 container.identity.running = false;
             } else {
                 container.goes_on(lost);
             }
             self.containers.insert(id, container);
+        }
+    }
+
+    /// Tries again to keep anything, where that was impossible.
+    fn reach_again(&mut self) {
+        let reach = self.keep.retry();
+        if reach == Reach::Same {
+            return;
+        }
+        tracing::info!("the state directory can be written: what is new is kept now");
+        self.keep_failure = None;
+        self.looked_over = None;
+        if reach == Reach::Found {
+            self.learned = self.keep.learned();
+            self.take_up_kept();
+            self.take_up_versions();
+            self.take_up_promoted();
         }
     }
 
@@ -76,6 +108,7 @@ impl Collector {
 
     /// Keeps what changed, and looks over every record when news was lost, or now and then.
     pub(super) fn reconcile(&mut self) {
+        self.reach_again();
         self.read_losses();
         self.look_at_clock();
         let now = self.places.boot_ms();
@@ -123,6 +156,7 @@ impl Collector {
                 return;
             }
         };
+        self.keep_filters(&cgroups);
         for cgroup in &cgroups {
             self.owner(*cgroup);
             if self.is_removed(*cgroup) {
@@ -166,34 +200,6 @@ impl Collector {
             if let Some(container) = self.containers.get_mut(&file.identity.id) {
                 container.unkept = false;
             }
-        }
-    }
-
-    /// Bounded growth: of the containers that ended, only the newest stay. What was imported has a
-    /// bound of its own, so that no number of documents can push out what was recorded here.
-    pub(super) fn forget_oldest(&mut self) {
-        self.forget_oldest_of(false);
-        self.forget_oldest_of(true);
-    }
-
-    fn forget_oldest_of(&mut self, imported: bool) {
-        let mut ended: Vec<(u64, String)> = self
-            .containers
-            .iter()
-            .filter(|(_, container)| container.identity.origin.is_some() == imported)
-            .filter(|(_, container)| container.cgroups.is_empty() && !container.identity.running)
-            .map(|(id, container)| (container.changed_ms, id.clone()))
-            .collect();
-        if ended.len() <= ENDED_LIMIT {
-            return;
-        }
-        ended.sort();
-        let surplus = ended.len() - ENDED_LIMIT;
-        for (_, id) in ended.into_iter().take(surplus) {
-            let result = self.keep.forget(&id);
-            self.kept(result);
-            self.containers.remove(&id);
-            self.forget_versions(&id);
         }
     }
 }

@@ -180,10 +180,11 @@ fn an_imported_record_gives_way_and_is_kept() {
     let web = id('a');
     let imported = KeptContainer {
         identity: Identity {
-            origin: Some(Origin {
+            origin: Some(Box::new(Origin {
                 host: "ci".into(),
+                file: None,
                 imported_ms: TODAY,
-            }),
+            })),
             running: false,
             ..Identity::unnamed(web.clone(), Engine::Docker)
         },
@@ -199,6 +200,7 @@ fn an_imported_record_gives_way_and_is_kept() {
         met_ms: 0,
         lost_calls: 3,
         changed_ms: TODAY,
+        bytes: 0,
     };
     ground.paper().kept.insert(web.clone(), imported);
     let mut collector = ground.daemon();

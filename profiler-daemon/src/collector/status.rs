@@ -24,21 +24,29 @@ impl Collector {
                 facts.limit
             ));
         }
-        if let Some(failure) = &self.keep_failure {
+        let shut = self.keep.shut().map(str::to_owned);
+        if let Some(why) = &shut {
             reasons.push(format!(
-                "{failure}; records stay in the kernel until it works again"
+                "{why}; records stay in the kernel's maps, and all is kept once it can be written"
             ));
-        }
-        if let Some(failure) = self.versions.failure() {
-            reasons.push(format!(
-                "{failure}; no version is made until it works again, and then of all that is new"
-            ));
+        } else {
+            if let Some(failure) = &self.keep_failure {
+                reasons.push(format!(
+                    "{failure}; records stay in the kernel until it works again"
+                ));
+            }
+            if let Some(failure) = self.versions.failure() {
+                reasons.push(format!(
+                    "{failure}; no version is made until it works again, and then of all that is new"
+                ));
+            }
         }
         let store = match self.keep.facts() {
             Ok(facts) => Some(StoreStatus {
                 path: facts.path.display().to_string(),
                 bytes: facts.bytes,
                 versions: facts.versions,
+                shut,
             }),
             Err(error) => {
                 reasons.push(error.to_string());
@@ -95,6 +103,7 @@ impl Collector {
                 .collect(),
             memory_bytes: self.places.own_memory(),
             store,
+            records: Some(self.records_status()),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Collector, ports::KeepError};
+use super::{Collector, authorship::Shares, ports::KeepError};
 use crate::profile::{
     basis::Basis,
     call::Call,
@@ -27,7 +27,7 @@ use crate::profile::{
 const MOST_PERIODS: u32 = 6;
 
 /// How long versions are made without a pause.
-const MOST_AT_ONCE: Duration = Duration::from_millis(50);
+pub(super) const MOST_AT_ONCE: Duration = Duration::from_millis(50);
 
 /// What is known of versions without asking the store.
 #[derive(Debug)]
@@ -63,6 +63,7 @@ pub(super) struct Current {
     /// Who brought each call in, with the container's id.
     seen: BTreeMap<Call, (String, Sighting)>,
     refused: BTreeMap<Call, (String, Sighting)>,
+    shares: Shares,
 }
 
 impl Versions {
@@ -167,6 +168,7 @@ impl Collector {
 
     /// Has everything compared with what the kernel's maps hold.
     pub(super) fn take_up_versions(&mut self) {
+        self.versions.known = false;
         self.know_heads();
         // Images too: one may be behind where its containers are not, if the daemon was killed in
         // between. They wait, for the news of who made the calls is still in the ring.
@@ -265,10 +267,15 @@ impl Collector {
         let mut verdicts = Vec::new();
         let mut seen: BTreeMap<Call, (String, Sighting)> = BTreeMap::new();
         let mut refused = BTreeMap::new();
+        let any_imported = ids.iter().any(|id| self.is_imported(id));
+        let mut shares = Shares::default();
         for id in ids {
             let Some(observation) = self.observed(&id) else {
                 continue;
             };
+            if any_imported {
+                shares.add(self.origin(&id), Basis::of(&observation));
+            }
             verdicts.push((self.name(&id), self.judged(&id, Some(&observation))));
             for (call, sighting) in &observation.sightings {
                 earliest(&mut seen, *call, &id, sighting.clone());
@@ -308,6 +315,7 @@ impl Collector {
             completeness,
             seen,
             refused,
+            shares,
         })
     }
 
@@ -341,7 +349,7 @@ impl Collector {
 
     /// Makes a version if what is known now is not what the newest has. False if it could not be
     /// kept: it is tried again.
-    fn make_version(&mut self, subject: &Subject, reason: Reason) -> bool {
+    pub(super) fn make_version(&mut self, subject: &Subject, reason: Reason) -> bool {
         if !self.know_heads() {
             return false;
         }
@@ -358,10 +366,16 @@ impl Collector {
             self.versions.waiting.remove(subject);
             return true;
         }
+        let (author, origins) = current.shares.author(&before);
+        let reason = match (author, reason) {
+            (Author::Import, Reason::Quiet | Reason::Due) => Reason::Imported,
+            _ => reason,
+        };
         let new = NewVersion {
             reference: self.reference(subject),
             subject: subject.clone(),
-            author: Author::Recorder,
+            author,
+            origins,
             reason,
             created_ms: self.places.now_ms(),
             calls: (current.basis.made.len() + current.basis.probes.len()) as u64,
@@ -404,7 +418,9 @@ impl Collector {
         let failure = result.err().map(|error| error.to_string());
         match (&self.versions.failure, &failure) {
             (Some(_), None) => tracing::info!("versions can be kept again"),
-            (before, Some(text)) if before.as_ref() != Some(text) => tracing::error!("{text}"),
+            (before, Some(text)) if before.as_ref() != Some(text) && self.keep.shut().is_none() => {
+                tracing::error!("{text}");
+            }
             _ => {}
         }
         self.versions.failure = failure;

@@ -10,7 +10,7 @@ use super::{
     table::WIDTH,
     terminal::Terminal,
     version_of,
-    wording::{counted, qualified},
+    wording::{counted, promoted, qualified},
 };
 use crate::{
     api::{
@@ -19,6 +19,7 @@ use crate::{
     },
     profile::{
         discovery::Discovery,
+        identity::Origin,
         version::{Author, Change, Changed, Reason, Subject, Version},
     },
 };
@@ -140,6 +141,7 @@ fn by(version: &Version) -> String {
     let author = match version.author {
         Author::Recorder => "recorder",
         Author::Person => "a person",
+        Author::Import => "import",
     };
     let reason = match version.reason {
         Reason::Quiet => "nothing new for a while",
@@ -147,11 +149,21 @@ fn by(version: &Version) -> String {
         Reason::Ended => "a container ended",
         Reason::Stopped => "the daemon stopped",
         Reason::Started => "the daemon started",
+        Reason::Imported => "records were imported",
     };
     format!("{author}: {reason}")
 }
 
-/// When it was promoted, and a line for each kind of change, with the executable that brought in the first of it.
+/// The host that recorded what was imported, and the file that it came in.
+fn origin(origin: &Origin) -> String {
+    let host = printable(&origin.host);
+    match &origin.file {
+        Some(file) => format!("{host} ({})", printable(file)),
+        None => host,
+    }
+}
+
+/// When it was promoted, from where it was brought, and a line for each kind of change, with the executable that brought in the first of it.
 fn changes(version: &Version, is_promoted: bool) -> Vec<String> {
     let kinds = [
         (Changed::Added, "+", ""),
@@ -161,15 +173,18 @@ fn changes(version: &Version, is_promoted: bool) -> Vec<String> {
         (Changed::Runtime, "", "by the runtime: "),
         (Changed::Values, "", "other arguments: "),
     ];
-    let promoted = version.promoted_ms.map(|at_ms| {
+    let mark = version.promoted_ms.map(|at_ms| {
         let is_it = if is_promoted {
             ""
         } else {
             ", and another after it"
         };
-        format!("promoted {}{is_it}", absolute(at_ms))
+        let by = version.promoted_by.as_deref();
+        format!("{}{is_it}", promoted(at_ms, by))
     });
-    let mut lines: Vec<String> = promoted.into_iter().collect();
+    let origins: Vec<String> = version.origins.iter().map(origin).collect();
+    let brought = (!origins.is_empty()).then(|| format!("from {}", origins.join(", ")));
+    let mut lines: Vec<String> = mark.into_iter().chain(brought).collect();
     for (kind, sign, words) in kinds {
         let found: Vec<&Change> = version
             .changes

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::api::{
     client::{Client, ClientError},
-    protocol::observations::{Change, Imported, ImportedContainer, MOST_BYTES},
+    protocol::observations::{Change, Imported, ImportedContainer, MOST_BYTES, MOST_NAME},
 };
 
 pub(super) async fn run(
@@ -66,18 +66,22 @@ async fn import(
     let mut all = Vec::new();
     for file in &args.files {
         let (title, bytes) = read(file)?;
-        let Imported { containers } = client.import(bytes).await.map_err(|error| {
-            let refused = matches!(
-                error,
-                ClientError::Bad(_) | ClientError::Ambiguous(_) | ClientError::NotFound(_)
-            );
-            let told = if refused {
-                format!("{title}: {error}")
-            } else {
-                error.to_string()
-            };
-            Failure::new(Failure::from(error).status, told)
-        })?;
+        let Imported { containers } =
+            client
+                .import(bytes, file_name(file))
+                .await
+                .map_err(|error| {
+                    let refused = matches!(
+                        error,
+                        ClientError::Bad(_) | ClientError::Ambiguous(_) | ClientError::NotFound(_)
+                    );
+                    let told = if refused {
+                        format!("{title}: {error}")
+                    } else {
+                        error.to_string()
+                    };
+                    Failure::new(Failure::from(error).status, told)
+                })?;
         all.extend(containers);
     }
     match args.format {
@@ -85,6 +89,12 @@ async fn import(
         Format::Table => terminal.print(&table(&all))?,
     }
     Ok(ExitStatus::Done)
+}
+
+/// The name of a file without its folders, which tell nothing on another host; none of standard input.
+fn file_name(file: &Path) -> Option<&str> {
+    let name = file.file_name()?.to_str()?;
+    (file != Path::new("-") && name.len() <= MOST_NAME).then_some(name)
 }
 
 fn read(file: &Path) -> Result<(String, Vec<u8>), Failure> {

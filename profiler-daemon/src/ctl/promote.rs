@@ -2,10 +2,10 @@
 
 use super::{
     args::{Format, PromoteArgs},
-    clock::absolute,
     exit::{ExitStatus, Failure},
     terminal::Terminal,
     version_of,
+    wording::promoted,
 };
 use crate::api::client::Client;
 
@@ -27,7 +27,10 @@ pub(super) async fn run(
     match args.format {
         Format::Json => terminal.print_json(&version)?,
         Format::Table => terminal.remark(&match version.promoted_ms {
-            Some(at_ms) => format!("{name}: promoted {}", absolute(at_ms)),
+            Some(at_ms) => format!(
+                "{name}: {}",
+                promoted(at_ms, version.promoted_by.as_deref())
+            ),
             None => format!("{name}: not promoted"),
         }),
     }

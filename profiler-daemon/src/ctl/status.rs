@@ -16,6 +16,7 @@ use crate::api::{
     protocol::{Health, Loss, Status},
 };
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Where the values begin.
 const MARGIN: usize = 14;
 
@@ -81,10 +82,25 @@ fn facts(status: &Status, now_ms: u64) -> Vec<(&'static str, String)> {
         facts.push((
             "store",
             format!(
-                "{}, {} in {}",
+                "{}, {} in {}{}",
                 counted(store.versions, "version", "versions"),
                 mebibytes(store.bytes),
-                store.path
+                store.path,
+                store.shut.as_ref().map_or("", |_| "; nothing is kept now")
+            ),
+        ));
+    }
+    if let Some(records) = &status.records {
+        facts.push((
+            "records",
+            format!(
+                "{} that ended, {} imported ({} of {}); the newest {} of each are kept, for {} days",
+                records.ended,
+                records.imported,
+                mebibytes(records.imported_bytes),
+                mebibytes(records.most_imported_bytes),
+                records.most,
+                records.most_age_ms / DAY_MS,
             ),
         ));
     }

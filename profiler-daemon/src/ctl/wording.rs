@@ -4,6 +4,7 @@
 
 use syscalls::Errno;
 
+use super::{clock::absolute, printable::printable};
 use crate::{
     api::protocol::Reason,
     profile::{
@@ -112,6 +113,12 @@ pub(super) fn qualified(abi: &str, name: &str) -> String {
 /// The name of a call, with its ABI where that is not the machine's first.
 pub(super) fn call_name(call: Call) -> String {
     qualified(call.abi.name(), &table::display_name(call))
+}
+
+/// When a version was promoted, and by whom if that is known.
+pub(super) fn promoted(at_ms: u64, by: Option<&str>) -> String {
+    let by = by.map_or_else(String::new, |by| format!(" by {}", printable(by)));
+    format!("promoted {}{by}", absolute(at_ms))
 }
 
 /// A number and its noun.

@@ -4,52 +4,41 @@
 //! Every method is one small transaction, so the wait is that of a sync.
 
 use std::{
-    future::Future,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use futures_executor::block_on;
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::held::Held;
 use crate::{
-    collector::ports::{Keep, KeepError, KeepFacts, KeptContainer, KeptVersion},
+    collector::ports::{Keep, KeepError, KeepFacts, KeptContainer, KeptVersion, Reach},
     profile::{
         baseline::learned::LearnedBaseline,
         observation::Observation,
         version::{Head, NewVersion, Subject, Version},
     },
-    store::{ContainerRecord, Database, Retention, StoreError},
+    store::{ContainerRecord, Retention, StoreError},
 };
 
 /// The database of a state directory.
 pub(super) struct Records {
-    database: Database,
+    held: Held,
     retention: Retention,
-    /// What was kept of containers, until it is asked for.
-    kept: Vec<(String, String)>,
 }
 
 impl Records {
-    /// Opens the database and reads what is kept. Who began without it would write less over it.
+    /// Opens the database and reads what is kept.
     ///
     /// # Errors
-    /// It cannot be opened or read.
+    /// It cannot be opened or read. That the state directory cannot be written is none: it is told, and
+    /// what is kept is read.
     pub(super) fn open(root: &Path, retention: Retention) -> Result<Self, StoreError> {
-        block_on(async {
-            let mut database = Database::open(root).await?;
-            Ok(Self {
-                kept: database.containers().await?,
-                database,
-                retention,
-            })
+        Ok(Self {
+            held: Held::open(root)?,
+            retention,
         })
     }
-}
-
-/// Waits for the database, on this thread: it works on one of its own.
-fn waited<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, KeepError> {
-    block_on(work).map_err(|error| KeepError(error.to_string()))
 }
 
 fn written(what: &str, value: &impl Serialize) -> Result<String, KeepError> {
@@ -96,32 +85,42 @@ fn told<T: Default>(result: Result<T, KeepError>) -> T {
 
 impl Keep for Records {
     fn containers(&mut self) -> Vec<KeptContainer> {
-        let records = std::mem::take(&mut self.kept);
-        let parsed = records
-            .iter()
-            .map(|(id, record)| read(&format!("the container {id}"), record));
+        let records = self.held.kept();
+        let parsed = records.iter().map(|(id, record)| {
+            let kept: KeptContainer = read(&format!("the container {id}"), record)?;
+            Ok(KeptContainer {
+                bytes: record.len() as u64,
+                ..kept
+            })
+        });
         parsed.filter_map(|record| told(record.map(Some))).collect()
     }
 
     fn keep(&mut self, container: &KeptContainer) -> Result<(), KeepError> {
-        waited(self.database.keep_container(&record_of(container)?))
+        let record = record_of(container)?;
+        self.held
+            .write(async |database| database.keep_container(&record).await)
     }
 
     fn set_aside(&mut self, id: &str, container: &KeptContainer) -> Result<(), KeepError> {
-        waited(self.database.set_aside(id, &record_of(container)?))
+        let record = record_of(container)?;
+        self.held
+            .write(async |database| database.set_aside(id, &record).await)
     }
 
     fn forget(&mut self, id: &str) -> Result<(), KeepError> {
-        waited(self.database.forget_container(id))
+        self.held
+            .write(async |database| database.forget_container(id).await)
     }
 
     fn keep_nameless(&mut self, cgroup: u64, observation: &Observation) -> Result<(), KeepError> {
         let record = written("a record", observation)?;
-        waited(self.database.keep_nameless(cgroup, &record, now_ms()))
+        self.held
+            .write(async |database| database.keep_nameless(cgroup, &record, now_ms()).await)
     }
 
     fn learned(&mut self) -> LearnedBaseline {
-        let Some(record) = told(waited(self.database.learned())) else {
+        let Some(record) = told(self.held.read(async |database| database.learned().await)) else {
             return LearnedBaseline::default();
         };
         told(read("the runtimes", &record))
@@ -129,7 +128,8 @@ impl Keep for Records {
 
     fn keep_learned(&mut self, learned: &LearnedBaseline) -> Result<(), KeepError> {
         let record = written("what was learned", learned)?;
-        waited(self.database.keep_learned(&record))
+        self.held
+            .write(async |database| database.keep_learned(&record).await)
     }
 
     fn keep_filter(&mut self, hash: &str, instructions: &[u64]) -> Result<(), KeepError> {
@@ -137,26 +137,29 @@ impl Keep for Records {
             .iter()
             .flat_map(|word| word.to_ne_bytes())
             .collect();
-        waited(self.database.keep_filter(hash, &bytes, now_ms()))
+        self.held
+            .write(async |database| database.keep_filter(hash, &bytes, now_ms()).await)
     }
 
     fn filter(&mut self, hash: &str) -> Option<Vec<u64>> {
-        let bytes = told(waited(self.database.filter(hash)))?;
+        let bytes = told(self.held.read(async |database| database.filter(hash).await))?;
         let (words, rest) = bytes.as_chunks();
         rest.is_empty()
             .then(|| words.iter().map(|word| u64::from_ne_bytes(*word)).collect())
     }
 
     fn heads(&mut self) -> Result<Vec<(Subject, Head)>, KeepError> {
-        waited(self.database.heads())
+        self.held.read(async |database| database.heads().await)
     }
 
     fn keep_version(&mut self, new: &NewVersion) -> Result<Head, KeepError> {
-        waited(self.database.keep_version(new))
+        self.held
+            .write(async |database| database.keep_version(new).await)
     }
 
     fn versions(&mut self, subject: &Subject) -> Result<Vec<Version>, KeepError> {
-        waited(self.database.versions(subject))
+        self.held
+            .read(async |database| database.versions(subject).await)
     }
 
     fn version(
@@ -164,10 +167,16 @@ impl Keep for Records {
         subject: &Subject,
         number: u64,
     ) -> Result<Option<KeptVersion>, KeepError> {
-        let Some(version) = waited(self.database.one_version(subject, number))? else {
+        let Some(version) = self
+            .held
+            .read(async |database| database.one_version(subject, number).await)?
+        else {
             return Ok(None);
         };
-        let Some((basis, completeness)) = waited(self.database.content(subject, number))? else {
+        let Some((basis, completeness)) = self
+            .held
+            .read(async |database| database.content(subject, number).await)?
+        else {
             return Ok(None);
         };
         Ok(Some(KeptVersion {
@@ -177,28 +186,54 @@ impl Keep for Records {
         }))
     }
 
-    fn promote(&mut self, subject: &Subject, number: u64, now_ms: u64) -> Result<bool, KeepError> {
-        waited(self.database.promote(subject, number, now_ms))
+    fn promote(
+        &mut self,
+        subject: &Subject,
+        number: u64,
+        by: Option<&str>,
+        now_ms: u64,
+    ) -> Result<bool, KeepError> {
+        self.held
+            .write(async |database| database.promote(subject, number, by, now_ms).await)
     }
 
     fn promoted(&mut self) -> Result<Vec<(Subject, u64)>, KeepError> {
-        waited(self.database.promoted())
+        self.held.read(async |database| database.promoted().await)
     }
 
     fn images(&mut self) -> Result<Vec<(String, String)>, KeepError> {
-        waited(self.database.images())
+        self.held.read(async |database| database.images().await)
     }
 
     fn tidy(&mut self, trusted_ms: Option<u64>) -> Result<bool, KeepError> {
-        waited(self.database.tidy(self.retention, trusted_ms))
+        let retention = self.retention;
+        self.held
+            .write(async |database| database.tidy(retention, trusted_ms).await)
     }
 
     fn facts(&mut self) -> Result<KeepFacts, KeepError> {
-        let facts = waited(self.database.facts())?;
-        Ok(KeepFacts {
-            path: facts.path,
-            bytes: facts.bytes,
-            versions: facts.versions,
+        let facts = self
+            .held
+            .read(async |database| database.facts().await.map(Some))?;
+        Ok(match facts {
+            Some(facts) => KeepFacts {
+                path: facts.path,
+                bytes: facts.bytes,
+                versions: facts.versions,
+            },
+            None => KeepFacts {
+                path: self.held.path(),
+                bytes: 0,
+                versions: 0,
+            },
         })
+    }
+
+    fn shut(&self) -> Option<&str> {
+        self.held.shut()
+    }
+
+    fn retry(&mut self) -> Reach {
+        self.held.retry()
     }
 }

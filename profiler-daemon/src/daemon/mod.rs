@@ -1,5 +1,6 @@
 //! Puts the daemon together: the only room that knows every adapter.
 
+mod held;
 mod host;
 mod keeping;
 mod processes;
@@ -7,7 +8,11 @@ mod recording;
 mod shadows;
 mod webhook;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use thiserror::Error;
 use tokio::{
@@ -28,7 +33,7 @@ use crate::{
         tree::{CgroupTree, TreeError},
     },
     claim::{Claim, ClaimError},
-    collector::{Collector, Inbox, Parts},
+    collector::{Collector, Inbox, Parts, retention::RecordBounds},
     config::{Config, ConfigError, Flags},
     docker::{
         endpoint::{Endpoint, EndpointError},
@@ -145,7 +150,7 @@ fn unload_pins(config: &Config) -> Result<(), DaemonError> {
 
 /// A daemon at work: its tasks, by name.
 struct Running {
-    _state: Claim,
+    _state: Option<Claim>,
     tasks: JoinSet<&'static str>,
     stop: CancellationToken,
     terminate: Signal,
@@ -162,10 +167,7 @@ impl Running {
         // The socket first: whoever holds it is the one daemon that is talked to. What it shares with no
         // other besides are its state directory and, in the room kernel, its pins.
         let socket = Socket::bind(&config.socket)?;
-        let state = Claim::take(
-            &config.state_dir,
-            "stop that one, or name another --state-dir",
-        )?;
+        let state = claim_state(&config.state_dir)?;
         let endpoint = Endpoint::parse(&config.docker)?;
         let shadows = shadows::read(&config.shadows)?;
         let records = Records::open(&config.state_dir, retention(config))?;
@@ -187,6 +189,7 @@ impl Running {
             processes: Arc::new(processes),
             keep: Box::new(records),
             quiet: config.quiet,
+            bounds: bounds(config),
             engine_off: endpoint.is_none(),
             settle_ms: u64::from(config.settle_s) * 1000,
             shadows,
@@ -280,8 +283,27 @@ impl Running {
     }
 }
 
+/// Claims the state directory. None where there is none and none can be made: until that is mended
+/// nothing is kept, and then the database is locked all the same.
+fn claim_state(dir: &Path) -> Result<Option<Claim>, ClaimError> {
+    match Claim::take(dir, "stop that one, or name another --state-dir") {
+        Err(error) if error.is_read_only() => Ok(None),
+        claim => claim.map(Some),
+    }
+}
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// How much is kept of containers that ended.
+fn bounds(config: &Config) -> RecordBounds {
+    RecordBounds {
+        most: config.records.most() as usize,
+        age_ms: u64::from(config.records.days()) * DAY_MS,
+        imported_bytes: u64::from(config.records.imported_mib()) << 20,
+    }
+}
+
 fn retention(config: &Config) -> Retention {
-    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
     Retention {
         versions: config.versions,
         age_ms: u64::from(config.version_days) * DAY_MS,

@@ -48,6 +48,9 @@ pub struct Origin {
     pub host: String,
     /// When it was brought here last, milliseconds since the epoch.
     pub imported_ms: u64,
+    /// The name of the file that it was brought in, if whoever brought it told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// A container, as its engine tells of it.
@@ -79,7 +82,7 @@ pub struct Identity {
     /// Where its record was made, if that was elsewhere and the record was imported; none for a
     /// container of this host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
+    pub origin: Option<Box<Origin>>,
     /// It has a health check, if the engine told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<bool>,

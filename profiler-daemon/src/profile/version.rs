@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{basis::Basis, call::Call, completeness::Completeness, observation::Sighting, table};
+use super::{
+    basis::Basis, call::Call, completeness::Completeness, identity::Origin, observation::Sighting,
+    table,
+};
 
 /// What versions are of. To a client these are names, to the daemon they are keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +28,9 @@ pub enum Author {
     Recorder,
     /// A person.
     Person,
+    /// The daemon, of records that were made elsewhere and imported: what was recorded here adds
+    /// nothing to the version before.
+    Import,
 }
 
 /// Why the daemon made a version when it did.
@@ -41,6 +47,8 @@ pub enum Reason {
     Stopped,
     /// The daemon began, and found more in the kernel's maps than the newest version has.
     Started,
+    /// Records were imported.
+    Imported,
 }
 
 /// How a call differs from the version before.
@@ -97,6 +105,13 @@ pub struct Version {
     pub created_ms: u64,
     /// When it was promoted, if it was.
     pub promoted_ms: Option<u64>,
+    /// The name of the user who promoted it, or `uid N`; as far as it is known.
+    #[serde(default)]
+    pub promoted_by: Option<String>,
+    /// From where imported records brought in something that the version before has not, the last
+    /// brought first; some of them, where they are many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<Origin>,
     /// Calls that it holds as made.
     pub calls: u64,
     /// What differs from its parent, by kind, ABI and name.
@@ -126,6 +141,8 @@ pub struct NewVersion {
     pub changes: Vec<Change>,
     /// The verdict then.
     pub completeness: Completeness,
+    /// From where imported records brought in something new.
+    pub origins: Vec<Origin>,
 }
 
 /// The newest version of something.

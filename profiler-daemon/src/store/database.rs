@@ -164,44 +164,21 @@ impl Database {
             .connect()
             .await
             .map_err(|error| failed("open", &path, error))?;
-        match Self::check(&path, &mut connection).await {
+        let taken = match is_ours(&path, &mut connection).await {
+            // 0x7072666c; a pragma takes no parameters.
+            Ok(false) => query("PRAGMA application_id = 1886545516")
+                .execute(&mut connection)
+                .await
+                .map(drop)
+                .map_err(|error| failed("write", &path, error)),
+            found => found.map(drop),
+        };
+        match taken {
             Ok(()) => Ok(Self { path, connection }),
             Err(error) => {
                 let _ = connection.close().await;
                 Err(error)
             }
-        }
-    }
-
-    /// Whose it is, before anything is written.
-    async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let read = |error| failed("read", path, error);
-        let application: i32 = query_scalar("PRAGMA application_id")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(read)?;
-        let tables: i64 = query_scalar("SELECT count(*) FROM sqlite_schema")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(read)?;
-        let found = layout(connection).await.map_err(read)?;
-        match application {
-            APPLICATION if found > NEWEST => Err(StoreError::Newer {
-                path: path.to_owned(),
-                found,
-            }),
-            APPLICATION => Ok(()),
-            0 if tables == 0 => {
-                // 0x7072666c; a pragma takes no parameters.
-                query("PRAGMA application_id = 1886545516")
-                    .execute(connection)
-                    .await
-                    .map_err(|error| failed("write", path, error))?;
-                Ok(())
-            }
-            _ => Err(StoreError::Foreign {
-                path: path.to_owned(),
-            }),
         }
     }
 
@@ -275,6 +252,34 @@ impl Database {
     }
 }
 
+/// Whose it is, before anything is written: ours, or nobody's yet, which is false.
+pub(super) async fn is_ours(
+    path: &Path,
+    connection: &mut SqliteConnection,
+) -> Result<bool, StoreError> {
+    let read = |error| failed("read", path, error);
+    let application: i32 = query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(read)?;
+    let tables: i64 = query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(read)?;
+    let found = layout(connection).await.map_err(read)?;
+    match application {
+        APPLICATION if found > NEWEST => Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+        }),
+        APPLICATION => Ok(true),
+        0 if tables == 0 => Ok(false),
+        _ => Err(StoreError::Foreign {
+            path: path.to_owned(),
+        }),
+    }
+}
+
 /// Several statements as one. Not by the library's own transactions: SQLite ends one by itself when
 /// the disk is full, and they would not know.
 pub(super) async fn whole<T>(
@@ -297,7 +302,7 @@ pub(super) async fn whole<T>(
 }
 
 /// SQLite's code, without what says which kind of it; 0 if another failed.
-fn code(error: &sqlx::Error) -> u32 {
+pub(super) fn code(error: &sqlx::Error) -> u32 {
     error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code)
@@ -305,7 +310,7 @@ fn code(error: &sqlx::Error) -> u32 {
         .map_or(0, |code| code & 0xff)
 }
 
-fn failed(action: &'static str, path: &Path, error: sqlx::Error) -> StoreError {
+pub(super) fn failed(action: &'static str, path: &Path, error: sqlx::Error) -> StoreError {
     let advice = match code(&error) {
         5 | 6 => "another profilerd uses it: stop that one, or name another --state-dir",
         11 | 26 => {

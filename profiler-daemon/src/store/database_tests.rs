@@ -9,6 +9,7 @@ use super::{Database, FILE, StoreError};
 use crate::{
     profile::{
         completeness::Completeness,
+        identity::Origin,
         version::{Author, Change, Changed, NewVersion, Reason, Subject},
     },
     store::{ContainerRecord, Retention, migrations},
@@ -54,6 +55,7 @@ fn version(subject: &Subject, content: u64, created_ms: u64) -> NewVersion {
             container: Some("web".into()),
         }],
         completeness: Completeness::default(),
+        origins: Vec::new(),
     }
 }
 
@@ -152,11 +154,13 @@ fn a_promotion_is_made_once() {
     let mut database = open(dir.path());
     keep(&mut database, &web(), 1, 10);
     block_on(async {
-        assert!(database.promote(&web(), 1, 20).await.unwrap());
-        assert!(database.promote(&web(), 1, 30).await.unwrap());
-        assert!(!database.promote(&web(), 2, 30).await.unwrap());
+        let mut promote = async |number, by, at| database.promote(&web(), number, by, at).await;
+        assert!(promote(1, Some("ann"), 20).await.unwrap());
+        assert!(promote(1, Some("ben"), 30).await.unwrap());
+        assert!(!promote(2, None, 30).await.unwrap());
         let one = database.one_version(&web(), 1).await.unwrap().unwrap();
         assert_eq!(one.promoted_ms, Some(20));
+        assert_eq!(one.promoted_by.as_deref(), Some("ann"));
     });
 }
 
@@ -176,7 +180,12 @@ fn a_clock_that_was_set_back_undoes_no_promotion_and_makes_nothing_the_oldest() 
             "no version is older than its parent"
         );
         for (number, now_ms) in [(1, 1000), (2, 20), (3, 20), (2, 20)] {
-            assert!(database.promote(&web(), number, now_ms).await.unwrap());
+            assert!(
+                database
+                    .promote(&web(), number, None, now_ms)
+                    .await
+                    .unwrap()
+            );
             let promoted = database.promoted().await.unwrap();
             assert_eq!(promoted, [(web(), number)]);
         }
@@ -233,7 +242,7 @@ fn what_is_set_aside_goes_with_its_versions() {
         record: "its record".into(),
     };
     block_on(async {
-        database.promote(&web(), 1, 30).await.unwrap();
+        database.promote(&web(), 1, None, 30).await.unwrap();
         database.set_aside("web", &record).await.unwrap();
         let kept = database.containers().await.unwrap();
         assert_eq!(kept, [("other".to_owned(), "its record".to_owned())]);
@@ -252,7 +261,7 @@ fn what_is_too_old_or_too_much_goes_and_its_space_is_given_back() {
     for content in 0..40 {
         keep(&mut database, &web(), content, content);
     }
-    block_on(database.promote(&web(), 5, 1)).unwrap();
+    block_on(database.promote(&web(), 5, None, 1)).unwrap();
     // An image that is used, one that is promoted, two that are neither.
     for (place, name) in ["used", "promoted", "newer", "older"]
         .into_iter()
@@ -262,7 +271,7 @@ fn what_is_too_old_or_too_much_goes_and_its_space_is_given_back() {
         keep(&mut database, &image(name), 100, 50);
         keep(&mut database, &image(name), 101, 60);
     }
-    block_on(database.promote(&image("promoted"), 1, 1)).unwrap();
+    block_on(database.promote(&image("promoted"), 1, None, 1)).unwrap();
     for gone in ["promoted", "newer", "older"] {
         block_on(database.forget_container(gone)).unwrap();
     }
@@ -387,12 +396,23 @@ fn every_migration_keeps_what_the_layout_before_had() {
         .await
         .unwrap();
         assert_eq!(migrations::layout(&mut old.connection).await.unwrap(), 1);
+        // Layout 2, with a version that was promoted.
+        migrations::migrate(&mut old.connection, 2).await.unwrap();
+        raw_sql(
+            "INSERT INTO profile VALUES (x'aa', '{}');
+             INSERT INTO version VALUES ('container:old', 1, NULL, 'recorder', 'ended', x'aa', 5, 6, 7,
+               '{\"exes\":[],\"containers\":[],\"rows\":[]}', '{}');",
+        )
+        .execute(&mut old.connection)
+        .await
+        .unwrap();
+        assert_eq!(migrations::layout(&mut old.connection).await.unwrap(), 2);
         old.connection.close().await.unwrap();
     });
     let mut database = open(dir.path());
     block_on(async {
         let layout = migrations::layout(&mut database.connection).await.unwrap();
-        assert_eq!(layout, 2, "add the step to the new layout to this test");
+        assert_eq!(layout, 3, "add the step to the new layout to this test");
         let kept = database.containers().await.unwrap();
         assert_eq!(kept, [("aa".to_owned(), "record".to_owned())]);
         assert_eq!(database.filter("ff").await.unwrap(), Some(vec![1, 2]));
@@ -401,6 +421,13 @@ fn every_migration_keeps_what_the_layout_before_had() {
             Some("learned")
         );
         assert_eq!(database.images().await.unwrap().len(), 1);
+        let old = Subject::Container("old".into());
+        let one = database.one_version(&old, 1).await.unwrap().unwrap();
+        assert_eq!(
+            (one.created_ms, one.promoted_ms, one.calls),
+            (5, Some(6), 7)
+        );
+        assert_eq!((one.promoted_by, one.origins), (None, Vec::new()));
     });
     assert_eq!(keep(&mut database, &web(), 1, 1), 1);
     assert!(block_on(database.damage()).unwrap().is_empty());
@@ -454,6 +481,77 @@ fn a_newer_a_foreign_and_a_damaged_database_are_named_and_left_alone() {
         fs::write(path, cut).unwrap();
     };
     refused(&cut, "damaged");
+}
+
+#[test]
+fn what_is_new_in_a_version_may_be_of_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut database = open(dir.path());
+    let mut new = version(&web(), 1, 10);
+    new.author = Author::Import;
+    new.reason = Reason::Imported;
+    new.origins = vec![Origin {
+        host: "ci".into(),
+        imported_ms: 9,
+        file: Some("run.json".into()),
+    }];
+    let kept = block_on(async {
+        database.keep_version(&new).await.unwrap();
+        database.versions(&web()).await.unwrap()
+    });
+    assert_eq!(kept[0].author, Author::Import);
+    assert_eq!(kept[0].reason, Reason::Imported);
+    assert_eq!(kept[0].origins, new.origins);
+}
+
+#[test]
+fn what_cannot_be_written_is_read_as_it_lies_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = |dir: &Path| block_on(Database::open_read_only(dir));
+    assert!(read(dir.path()).unwrap().is_none(), "there is nothing");
+    let mut database = open(dir.path());
+    container(&mut database, "aa", "nginx", 1);
+    // Not closed: what was kept is ahead of the file.
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    close(database);
+    let files = |dir: &Path| {
+        let entries = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = entries
+            .map(|path| (fs::read(&path).unwrap(), path))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = files(copy.path());
+    assert_eq!(before.len(), 2, "nothing was ahead");
+    let mut database = read(copy.path()).unwrap().unwrap();
+    let kept = block_on(database.containers()).unwrap();
+    assert_eq!(kept, [("aa".to_owned(), "record of aa".to_owned())]);
+    close(database);
+    assert!(files(copy.path()) == before, "reading changed something");
+
+    // Of an earlier layout, another program, or damaged.
+    let earlier = tempfile::tempdir().unwrap();
+    block_on(async {
+        let mut old = Database::connect(earlier.path()).await.unwrap();
+        migrations::migrate(&mut old.connection, 2).await.unwrap();
+        old.connection.close().await.unwrap();
+    });
+    while earlier.path().join("profiler.db-wal").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(read(earlier.path()).unwrap().is_none());
+    let path = earlier.path().join(FILE);
+    fs::write(&path, "no database at all, but a text").unwrap();
+    let error = read(earlier.path()).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+    assert!(!error.is_read_only());
 }
 
 #[test]

@@ -6,9 +6,10 @@ use sqlx::{AssertSqlSafe, SqliteConnection, query_scalar, raw_sql};
 use super::database::whole;
 
 /// Each brings the database from the layout before to its own; its place, from 1, is its number.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
 ];
 
 /// The newest layout.

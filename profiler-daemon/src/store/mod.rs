@@ -7,6 +7,7 @@
 mod database;
 mod import;
 mod migrations;
+mod read_only;
 mod records;
 mod retention;
 mod versions;

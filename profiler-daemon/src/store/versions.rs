@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, Row as _, query, query_as, query_scalar, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, FromRow, Row as _, query, query_as, query_scalar, sqlite::SqliteRow};
 
 use super::database::{Database, StoreError, signed, unsigned};
 use crate::profile::{
@@ -118,7 +118,13 @@ struct Row {
     promoted_ms: Option<i64>,
     calls: i64,
     changes: String,
+    promoted_by: Option<String>,
+    origins: Option<String>,
 }
+
+/// What is read of a version.
+const COLUMNS: &str = "number, parent, author, reason, lower(hex(digest)) AS digest, created_ms,
+    promoted_ms, calls, changes, promoted_by, origins";
 
 impl FromRow<'_, SqliteRow> for Row {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
@@ -132,6 +138,8 @@ impl FromRow<'_, SqliteRow> for Row {
             promoted_ms: row.try_get("promoted_ms")?,
             calls: row.try_get("calls")?,
             changes: row.try_get("changes")?,
+            promoted_by: row.try_get("promoted_by")?,
+            origins: row.try_get("origins")?,
         })
     }
 }
@@ -167,6 +175,10 @@ impl Database {
         let author = self.word(&new.author)?;
         let reason = self.word(&new.reason)?;
         let completeness = self.text("a verdict", &new.completeness)?;
+        let origins = match new.origins.as_slice() {
+            [] => None,
+            origins => Some(self.text("origins", &origins)?),
+        };
         self.write(async |connection| {
             let newest: Option<(i64, String)> = query_as(
                 "SELECT number, lower(hex(digest)) FROM version WHERE subject = ?1
@@ -207,9 +219,9 @@ impl Database {
             .await?;
             query(
                 "INSERT INTO version (subject, number, parent, author, reason, digest, created_ms,
-                 calls, changes, completeness) VALUES (?1, ?2, ?3, ?4, ?5, unhex(?6),
+                 calls, changes, completeness, origins) VALUES (?1, ?2, ?3, ?4, ?5, unhex(?6),
                    max(?7, coalesce((SELECT created_ms FROM version WHERE subject = ?1 AND number = ?3), 0)),
-                   ?8, ?9, ?10)",
+                   ?8, ?9, ?10, ?11)",
             )
             .bind(&subject)
             .bind(number)
@@ -221,6 +233,7 @@ impl Database {
             .bind(signed(new.calls))
             .bind(changes)
             .bind(completeness)
+            .bind(origins)
             .execute(connection)
             .await?;
             Ok(Head {
@@ -236,10 +249,9 @@ impl Database {
     /// # Errors
     /// They cannot be read.
     pub async fn versions(&mut self, subject: &Subject) -> Result<Vec<Version>, StoreError> {
-        let rows: Vec<Row> = query_as(
-            "SELECT number, parent, author, reason, lower(hex(digest)) AS digest, created_ms, promoted_ms, calls, changes
-             FROM version WHERE subject = ?1 ORDER BY number DESC",
-        )
+        let rows: Vec<Row> = query_as(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM version WHERE subject = ?1 ORDER BY number DESC"
+        )))
         .bind(written(subject))
         .fetch_all(&mut self.connection)
         .await
@@ -258,10 +270,9 @@ impl Database {
         subject: &Subject,
         number: u64,
     ) -> Result<Option<Version>, StoreError> {
-        let row: Option<Row> = query_as(
-            "SELECT number, parent, author, reason, lower(hex(digest)) AS digest, created_ms, promoted_ms, calls, changes
-             FROM version WHERE subject = ?1 AND number = ?2",
-        )
+        let row: Option<Row> = query_as(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM version WHERE subject = ?1 AND number = ?2"
+        )))
         .bind(written(subject))
         .bind(signed(number))
         .fetch_optional(&mut self.connection)
@@ -309,9 +320,9 @@ impl Database {
         Ok(promoted.collect())
     }
 
-    /// Marks a version as the promoted one; if it is that already, it stays as it is. The last one to be
-    /// promoted counts, and is given a later time than all before it, though the clock was set back.
-    /// False if there is no such version.
+    /// Marks a version as the promoted one, and by whom; if it is that already, it stays as it is. The
+    /// last one to be promoted counts, and is given a later time than all before it, though the clock was
+    /// set back. False if there is no such version.
     ///
     /// # Errors
     /// It cannot be written.
@@ -319,11 +330,12 @@ impl Database {
         &mut self,
         subject: &Subject,
         number: u64,
+        by: Option<&str>,
         now_ms: u64,
     ) -> Result<bool, StoreError> {
         self.write(async |connection| {
             query(
-                "UPDATE version SET promoted_ms = max(?3, 1 + coalesce(
+                "UPDATE version SET promoted_by = ?4, promoted_ms = max(?3, 1 + coalesce(
                    (SELECT max(promoted_ms) FROM version WHERE subject = ?1), -1))
                  WHERE subject = ?1 AND number = ?2 AND (promoted_ms IS NULL
                  OR promoted_ms < (SELECT max(promoted_ms) FROM version WHERE subject = ?1))",
@@ -331,6 +343,7 @@ impl Database {
             .bind(written(subject))
             .bind(signed(number))
             .bind(signed(now_ms))
+            .bind(by)
             .execute(&mut *connection)
             .await?;
             query_scalar("SELECT EXISTS (SELECT 1 FROM version WHERE subject = ?1 AND number = ?2)")
@@ -351,6 +364,7 @@ impl Database {
         let kept: Kept = serde_json::from_str(&row.changes).map_err(bad)?;
         let author: Author = serde_json::from_value(row.author.into()).map_err(bad)?;
         let reason: Reason = serde_json::from_value(row.reason.into()).map_err(bad)?;
+        let origins = row.origins.as_deref().map(serde_json::from_str);
         Ok(Version {
             number: unsigned(row.number),
             parent: row.parent.map(unsigned),
@@ -359,6 +373,8 @@ impl Database {
             digest: row.digest,
             created_ms: unsigned(row.created_ms),
             promoted_ms: row.promoted_ms.map(unsigned),
+            promoted_by: row.promoted_by,
+            origins: origins.transpose().map_err(bad)?.unwrap_or_default(),
             calls: unsigned(row.calls),
             changes: kept.changes(),
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use profiler_daemon::{
     api::protocol::{
         Detail, Event, Explanation, Export, Health, InstalledFilter, Loss, Reason, Status, Summary,
-        versions::StoreStatus,
+        versions::{RecordsStatus, StoreStatus},
     },
     profile::{
         abi::Abi,
@@ -356,6 +356,15 @@ pub(crate) fn status(now: u64, health: Health) -> Status {
             path: "/var/lib/profiler/profiler.db".to_owned(),
             bytes: 3_407_872,
             versions: 41,
+            shut: None,
+        }),
+        records: Some(RecordsStatus {
+            ended: 212,
+            imported: 3,
+            imported_bytes: 629_146,
+            most: 1000,
+            most_age_ms: 365 * 24 * 60 * 60 * 1000,
+            most_imported_bytes: 256 << 20,
         }),
     }
 }

@@ -122,6 +122,7 @@ pub(super) fn answer(command: ObservationsCommand, now_ms: u64) {
         ObservationsCommand::Import {
             observations,
             reply,
+            ..
         } => {
             let host = observations.host;
             let containers =

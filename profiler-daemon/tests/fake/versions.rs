@@ -33,6 +33,8 @@ fn versions(now_ms: u64) -> Vec<Version> {
         digest: format!("{number:064x}"),
         created_ms: now_ms - minutes * MINUTE,
         promoted_ms: (number == 2).then_some(now_ms - 80 * MINUTE),
+        promoted_by: (number == 2).then(|| "ann".to_owned()),
+        origins: Vec::new(),
         calls,
         changes,
     };
@@ -161,9 +163,15 @@ pub(crate) fn answer(command: VersionCommand, now_ms: u64) {
                 version,
             })),
         ),
-        VersionCommand::Promote { of, number, reply } => {
+        VersionCommand::Promote {
+            of,
+            number,
+            by,
+            reply,
+        } => {
             drop(reply.send(one(&of, number, now_ms).map(|version| Version {
                 promoted_ms: version.promoted_ms.or(Some(now_ms)),
+                promoted_by: version.promoted_by.or(by),
                 ..version
             })));
         }

@@ -52,7 +52,17 @@ async fn a_version_is_made_once_of_a_container_and_of_its_image() {
         missing.contains("web has no version 2: it has 1"),
         "{missing}"
     );
-    daemon.text(&["promote", "image:fake:1@1"], 0);
+    let promoted = daemon.text(&["promote", "image:fake:1@1"], 0);
+    // Who did is told by the kernel.
+    let me = std::process::Command::new("id")
+        .arg("-un")
+        .output()
+        .unwrap();
+    let me = String::from_utf8(me.stdout).unwrap().trim().to_owned();
+    assert!(
+        promoted.trim_end().ends_with(&format!(" by {me}")),
+        "{promoted}"
+    );
 
     let status = daemon.json(&["status"]);
     assert_eq!(status["store"]["versions"], 3, "{status}");
@@ -67,4 +77,5 @@ async fn a_version_is_made_once_of_a_container_and_of_its_image() {
     let image = versions(&daemon, "image:fake:1");
     assert_eq!(image.len(), 1);
     assert!(image[0]["promoted_ms"].is_u64());
+    assert_eq!(image[0]["promoted_by"], me);
 }

@@ -18,7 +18,7 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A receiver of news: what came, and when.
-pub struct Receiver {
+pub(crate) struct Receiver {
     pub url: String,
     news: Arc<Mutex<Vec<(u64, Value)>>>,
 }
@@ -29,7 +29,7 @@ fn now_ms() -> u64 {
 }
 
 impl Receiver {
-    pub fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/drift", listener.local_addr().unwrap());
         let news = Arc::new(Mutex::new(Vec::new()));
@@ -58,7 +58,7 @@ impl Receiver {
     }
 
     /// The first piece of news of that kind about that container or target, and when it came.
-    pub fn first(&self, kind: &str, wanted: impl Fn(&Value) -> bool) -> (u64, Value) {
+    pub(crate) fn first(&self, kind: &str, wanted: impl Fn(&Value) -> bool) -> (u64, Value) {
         let begin = Instant::now();
         loop {
             let found = self.news.lock().unwrap().iter().find_map(|(at, event)| {
@@ -73,7 +73,7 @@ impl Receiver {
     }
 
     /// All news of that kind about a container, in order.
-    pub fn all(&self, kind: &str, id: &str) -> Vec<Value> {
+    pub(crate) fn all(&self, kind: &str, id: &str) -> Vec<Value> {
         let news = self.news.lock().unwrap();
         let wanted = news
             .iter()
@@ -82,7 +82,7 @@ impl Receiver {
     }
 
     /// The calls that news of that kind about a container told.
-    pub fn of(&self, kind: &str, id: &str) -> Vec<String> {
+    pub(crate) fn of(&self, kind: &str, id: &str) -> Vec<String> {
         let all = self.all(kind, id);
         let calls = all.iter().map(|event| event["call"].as_str().unwrap());
         calls.map(str::to_owned).collect()

@@ -20,8 +20,8 @@ pub const VERSION: u32 = 1;
 pub const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// Containers of one document.
 const MOST_CONTAINERS: usize = 256;
-/// Bytes of any name: of a container, an image, a runtime, a label's key.
-const MOST_NAME: usize = 512;
+/// Bytes of any name: of a container, an image, a runtime, a label's key, a file.
+pub const MOST_NAME: usize = 512;
 /// Bytes of all labels of a container.
 const MOST_LABELS: usize = 256 * 1024;
 /// Calls lost: more cannot be added up.

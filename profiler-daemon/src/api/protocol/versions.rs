@@ -36,6 +36,23 @@ pub struct VersionExport {
     pub export: Export,
 }
 
+/// What is kept of containers that ended, and how much may be, in `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordsStatus {
+    /// Containers of this host that ended.
+    pub ended: u64,
+    /// Containers whose records were imported.
+    pub imported: u64,
+    /// Bytes of the imported records.
+    pub imported_bytes: u64,
+    /// Of each kind so many are kept, the newest.
+    pub most: u64,
+    /// For so long after they last changed, milliseconds.
+    pub most_age_ms: u64,
+    /// Bytes of imported records that are kept.
+    pub most_imported_bytes: u64,
+}
+
 /// How the store is, in `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreStatus {
@@ -45,4 +62,7 @@ pub struct StoreStatus {
     pub bytes: u64,
     /// Versions in it.
     pub versions: u64,
+    /// Why nothing can be kept in it now; none while it can.
+    #[serde(default)]
+    pub shut: Option<String>,
 }

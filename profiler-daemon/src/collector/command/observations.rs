@@ -26,6 +26,8 @@ pub enum ObservationsCommand {
     Import {
         /// What came, read and found sound.
         observations: Observations,
+        /// The name of the file that they came in, if whoever brought them told.
+        file: Option<String>,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Imported>>,
     },

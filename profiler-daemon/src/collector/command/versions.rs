@@ -44,6 +44,8 @@ pub enum VersionCommand {
         of: Of,
         /// Which.
         number: u64,
+        /// Who does, as far as it is known.
+        by: Option<String>,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Version>>,
     },

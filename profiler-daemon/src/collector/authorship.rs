@@ -1,0 +1,78 @@
+//! Who a version is by: of this host's recorder, or of records that were made elsewhere and brought here.
+//!
+//! It is told by what is known when the version is made, not by what happened last: so it is told the
+//! same by a daemon that begins between an import and its version.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use super::{
+    Collector,
+    versions::{MOST_AT_ONCE, key_of},
+};
+use crate::profile::{
+    basis::Basis,
+    identity::Origin,
+    version::{Author, Reason, Subject},
+};
+
+/// Origins that a version names.
+const MOST_ORIGINS: usize = 8;
+
+/// What was recorded here, and what each imported record brings; empty where none is imported.
+#[derive(Default)]
+pub(super) struct Shares {
+    recorded: Basis,
+    imported: Vec<(Origin, Basis)>,
+}
+
+impl Shares {
+    /// Adds one container's; its origin if its record was imported.
+    pub(super) fn add(&mut self, origin: Option<Origin>, basis: Basis) {
+        match origin {
+            Some(origin) => self.imported.push((origin, basis)),
+            None => self.recorded = std::mem::take(&mut self.recorded).united(basis),
+        }
+    }
+
+    /// Who a version after this one is by, and from where what is new in it was brought.
+    pub(super) fn author(&self, before: &Basis) -> (Author, Vec<Origin>) {
+        let adds = |basis: &Basis| before.clone().united(basis.clone()) != *before;
+        let mut origins: Vec<Origin> = self
+            .imported
+            .iter()
+            .filter(|(_, basis)| adds(basis))
+            .map(|(origin, _)| origin.clone())
+            .collect();
+        let author = if origins.is_empty() || adds(&self.recorded) {
+            Author::Recorder
+        } else {
+            Author::Import
+        };
+        origins.sort_by(|a, b| {
+            (b.imported_ms, &a.host, &a.file).cmp(&(a.imported_ms, &b.host, &b.file))
+        });
+        origins.dedup_by(|a, b| (&a.host, &a.file) == (&b.host, &b.file));
+        origins.truncate(MOST_ORIGINS);
+        (author, origins)
+    }
+}
+
+impl Collector {
+    /// Records were imported: their images have versions of them at once, as far as there is time; the
+    /// rest follows after a quiet while.
+    pub(super) fn version_imported(&mut self, ids: &[String]) {
+        let begin = Instant::now();
+        let mut images = BTreeSet::new();
+        for id in ids {
+            self.touch(id, false);
+            let image = self.containers.get(id);
+            let image = image.and_then(|container| container.identity.image.as_ref());
+            images.extend(image.map(|image| Subject::Image(key_of(image).to_owned())));
+        }
+        for image in images {
+            if !self.make_version(&image, Reason::Imported) || begin.elapsed() > MOST_AT_ONCE {
+                return;
+            }
+        }
+    }
+}

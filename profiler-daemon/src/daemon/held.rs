@@ -1,0 +1,195 @@
+//! The database while it can be written, and what is done while it cannot be.
+//!
+//! A state directory may be read-only from the beginning, become so by an error of its disk, and be
+//! mended, without the daemon ending: recording needs none of it. Meanwhile what is kept is read, and
+//! no file is held open, so that the file system can be unmounted and checked.
+
+use std::path::{Path, PathBuf};
+
+use futures_executor::block_on;
+
+use crate::{
+    collector::ports::{KeepError, Reach},
+    store::{Database, FILE, StoreError},
+};
+
+/// The database of a state directory.
+pub(super) struct Held {
+    root: PathBuf,
+    hold: Hold,
+    /// What the database held at the beginning was read. It is not begun anew then: where its file is
+    /// gone, a file system is not mounted.
+    known: bool,
+    /// What was kept of containers, until it is asked for.
+    kept: Vec<(String, String)>,
+}
+
+enum Hold {
+    Open(Database),
+    /// Nothing can be kept, and why.
+    Shut(String),
+}
+
+impl Held {
+    /// Opens the database, to be read only where the state directory cannot be written.
+    ///
+    /// # Errors
+    /// It cannot be opened for another reason, or not be read: who began without it would write less over
+    /// it.
+    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+        let held = |hold, kept: Option<_>| Self {
+            root: root.to_owned(),
+            hold,
+            known: kept.is_some(),
+            kept: kept.unwrap_or_default(),
+        };
+        match block_on(opened(root)) {
+            Ok((database, kept)) => Ok(held(Hold::Open(database), Some(kept))),
+            Err(error) if error.is_read_only() => {
+                let why = told(&error);
+                tracing::error!("{why}; recording goes on in the kernel's maps");
+                // One that is damaged or of another program is no more welcome for that.
+                let kept = block_on(read_only(root, &async |database: &mut Database| {
+                    database.containers().await
+                }))?;
+                Ok(held(Hold::Shut(why), kept))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What was kept of containers by the daemons before: once.
+    pub(super) fn kept(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Why nothing can be kept; none while it can.
+    pub(super) fn shut(&self) -> Option<&str> {
+        match &self.hold {
+            Hold::Open(_) => None,
+            Hold::Shut(why) => Some(why),
+        }
+    }
+
+    /// Where the database is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.root.join(FILE)
+    }
+
+    /// Changes what is kept.
+    pub(super) fn write<T>(
+        &mut self,
+        work: impl AsyncFn(&mut Database) -> Result<T, StoreError>,
+    ) -> Result<T, KeepError> {
+        self.open_one(&work)
+            .unwrap_or_else(|| Err(KeepError(self.shut().unwrap_or_default().to_owned())))
+    }
+
+    /// Reads what is kept; nothing where there is no database.
+    pub(super) fn read<T: Default>(
+        &mut self,
+        work: impl AsyncFn(&mut Database) -> Result<T, StoreError>,
+    ) -> Result<T, KeepError> {
+        if let Some(done) = self.open_one(&work) {
+            return done;
+        }
+        block_on(read_only(&self.root, &work))
+            .map(Option::unwrap_or_default)
+            .map_err(failed)
+    }
+
+    /// Works with the database that is open; none if there is none.
+    fn open_one<T>(
+        &mut self,
+        work: &impl AsyncFn(&mut Database) -> Result<T, StoreError>,
+    ) -> Option<Result<T, KeepError>> {
+        let Hold::Open(database) = &mut self.hold else {
+            return None;
+        };
+        match block_on(work(database)) {
+            Err(error) if error.is_out_of_reach() => {}
+            done => return Some(done.map_err(failed)),
+        }
+        // What is open may not be what is there: an error of the disk lasts until it is mounted again.
+        let shut = Hold::Shut(String::new());
+        if let Hold::Open(database) = std::mem::replace(&mut self.hold, shut) {
+            // What was written ahead is read again when it is opened.
+            let _ = block_on(database.close());
+        }
+        self.open_again();
+        let Hold::Open(database) = &mut self.hold else {
+            return None;
+        };
+        Some(block_on(work(database)).map_err(failed))
+    }
+
+    /// Tries again to open what could not be written.
+    pub(super) fn retry(&mut self) -> Reach {
+        if self.shut().is_none() {
+            return Reach::Same;
+        }
+        let known = self.known;
+        self.open_again();
+        match (self.shut(), known) {
+            (Some(_), _) => Reach::Same,
+            (None, true) => Reach::Writable,
+            (None, false) => Reach::Found,
+        }
+    }
+
+    fn open_again(&mut self) {
+        if self.known && !self.path().exists() {
+            let why = format!(
+                "nothing is kept: {} is gone: mount what it lies on, or start profilerd again to begin anew",
+                self.path().display()
+            );
+            return self.shut_for(why);
+        }
+        match block_on(opened(&self.root)) {
+            Ok((database, kept)) => {
+                self.hold = Hold::Open(database);
+                if !self.known {
+                    self.kept = kept;
+                }
+                self.known = true;
+            }
+            Err(error) => self.shut_for(told(&error)),
+        }
+    }
+
+    fn shut_for(&mut self, why: String) {
+        if self.shut() != Some(&why) {
+            tracing::error!("{why}");
+        }
+        self.hold = Hold::Shut(why);
+    }
+}
+
+/// The database to be written, and what is kept in it of containers.
+async fn opened(root: &Path) -> Result<(Database, Vec<(String, String)>), StoreError> {
+    let mut database = Database::open(root).await?;
+    let kept = database.containers().await?;
+    Ok((database, kept))
+}
+
+/// Works with the database as it lies there; none if there is none that can be read so.
+async fn read_only<T>(
+    root: &Path,
+    work: &impl AsyncFn(&mut Database) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let Some(mut database) = Database::open_read_only(root).await? else {
+        return Ok(None);
+    };
+    let done = work(&mut database).await;
+    // Nothing was written that could be lost by it.
+    let _ = database.close().await;
+    done.map(Some)
+}
+
+fn told(error: &StoreError) -> String {
+    format!("nothing is kept: {error}")
+}
+
+fn failed(error: StoreError) -> KeepError {
+    KeepError(error.to_string())
+}
