@@ -14,6 +14,8 @@ mod fake_docker;
 mod shadow;
 #[path = "replay/versions.rs"]
 mod versions;
+#[path = "replay/workloads.rs"]
+mod workloads;
 
 use std::{
     fs,

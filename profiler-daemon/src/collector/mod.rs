@@ -27,6 +27,7 @@ mod shadow;
 mod shadowing;
 mod status;
 mod versions;
+mod workloads;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

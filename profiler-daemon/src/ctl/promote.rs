@@ -2,6 +2,7 @@
 
 use super::{
     args::{Format, PromoteArgs},
+    beside,
     clock::absolute,
     exit::{ExitStatus, Failure},
     terminal::Terminal,
@@ -31,5 +32,6 @@ pub(super) async fn run(
             None => format!("{name}: not promoted"),
         }),
     }
+    beside::tell(name, client, terminal).await;
     Ok(ExitStatus::Done)
 }

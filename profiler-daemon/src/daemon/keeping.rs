@@ -18,6 +18,7 @@ use crate::{
         baseline::learned::LearnedBaseline,
         observation::Observation,
         version::{Head, NewVersion, Subject, Version},
+        workload::Workload,
     },
     store::{ContainerRecord, Database, Retention, StoreError},
 };
@@ -94,10 +95,10 @@ impl Keep for Records {
         let identity = &container.identity;
         let record = ContainerRecord {
             id: identity.id.clone(),
-            image: identity
-                .image
-                .as_ref()
-                .map(|image| (image.id.clone(), image.reference.clone())),
+            workload: identity.image.as_ref().and_then(|image| {
+                let key = Workload::of(identity)?.key().into_owned();
+                Some((key, image.reference.clone()))
+            }),
             changed_ms: container.changed_ms,
             record: written("a container", container)?,
         };

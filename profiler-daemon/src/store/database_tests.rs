@@ -70,7 +70,7 @@ fn numbers(database: &mut Database, subject: &Subject) -> Vec<u64> {
 fn container(database: &mut Database, id: &str, image: &str, changed_ms: u64) {
     let record = ContainerRecord {
         id: id.into(),
-        image: Some((format!("sha256:{image}"), image.into())),
+        workload: Some((format!("sha256:{image}"), image.into())),
         changed_ms,
         record: format!("record of {id}"),
     };
