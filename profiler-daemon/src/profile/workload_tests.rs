@@ -1,3 +1,5 @@
+//! Workloads as text: written, read back, and meant by names.
+
 use super::{Entrypoint, Named, NoWorkload, Workload};
 use crate::profile::identity::{Engine, Identity, Image};
 

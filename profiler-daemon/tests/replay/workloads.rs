@@ -1,7 +1,7 @@
 //! An image that is run with another entrypoint, without root: told apart in every answer, across restarts,
 //! and however odd the entrypoint is.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::{Value, json};
 
@@ -138,6 +138,12 @@ async fn another_entrypoint_is_a_workload_of_its_own_across_a_restart() {
     let words = ["--config", ground.config.as_str()];
     ground.engine.stop();
     let daemon = daemon.again(ground.engine.socket(), &words).await;
+    assert_eq!(promoted(&daemon), [json!(1), Value::Null]);
+    ground.engine.start();
+    fs::set_permissions(ground.engine.socket(), fs::Permissions::from_mode(0o777)).unwrap();
+    daemon
+        .until("the name", |daemon| named(daemon, "shell"))
+        .await;
     assert_eq!(promoted(&daemon), [json!(1), Value::Null]);
     let path = "/v1/images/fake%3A1%23%2Fbin%2Fsh%2C-c/profile";
     assert_eq!(containers(&daemon, path), json!(["shell"]));
