@@ -128,7 +128,7 @@ fn what_is_too_old_goes_with_its_versions() {
         record["identity"].as_object_mut().unwrap().remove("origin");
         let record = ContainerRecord {
             id: old.clone(),
-            image: None,
+            workload: None,
             changed_ms: at,
             record: record.to_string(),
         };

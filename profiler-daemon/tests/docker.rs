@@ -21,6 +21,7 @@ use profiler_daemon::{
         identity::Identity,
     },
 };
+use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -193,6 +194,95 @@ async fn a_container_that_is_gone_already_is_named_all_the_same() {
     );
     let short = watched.until_gone("aa").await;
     assert_eq!(short, ["aa seen up", "aa stopped", "aa gone"]);
+}
+
+/// Who the container is that was seen next.
+async fn seen(watched: &mut Watched, wanted: &str) -> Identity {
+    loop {
+        if let EngineNews::Seen(identity) = watched.next().await
+            && identity.id == wanted
+        {
+            return identity;
+        }
+    }
+}
+
+fn entrypoint_of(identity: &Identity) -> Option<String> {
+    identity.entrypoint.as_ref().map(ToString::to_string)
+}
+
+#[tokio::test]
+async fn another_entrypoint_than_the_images_is_told_and_an_image_is_asked_once() {
+    let folder = folder();
+    let engine = FakeDocker::running(folder.path());
+    engine.set_image(Some(&json!(["/entry", "serve"])));
+    for (id, entrypoint, command, _) in made() {
+        engine.add(id, id);
+        engine.made_with(id, &entrypoint, &command);
+    }
+    let mut watched = Watched::start(engine.socket(), 64);
+    let all = watched.resync().await;
+    assert_eq!(all.len(), made().len());
+    for (id, _, _, told) in made() {
+        let one = all.iter().find(|one| one.id == id).expect("listed");
+        assert_eq!(entrypoint_of(one).as_deref(), told, "{id}");
+    }
+    assert_eq!(engine.images_asked(), 1, "of all that were made of it");
+
+    // An image that was removed meanwhile is what it was, for an event and after a cut.
+    engine.set_image(None);
+    engine.add("late", "late");
+    engine.made_with("late", &json!(["/bin/sh"]), &json!(null));
+    engine.emit("start", "late", "late", &[]);
+    let late = seen(&mut watched, "late").await;
+    assert_eq!(entrypoint_of(&late).as_deref(), Some("/bin/sh"));
+    engine.drop_connections();
+    let again = watched.resync().await;
+    for (id, _, _, told) in made() {
+        let one = again.iter().find(|one| one.id == id).expect("listed");
+        assert_eq!(entrypoint_of(one).as_deref(), told, "{id}");
+    }
+    assert_eq!(engine.images_asked(), 1);
+}
+
+/// Containers of an image with the entrypoint `/entry serve`: what the engine tells of them, and what
+/// is told of that.
+fn made() -> Vec<(&'static str, Value, Value, Option<&'static str>)> {
+    vec![
+        ("own", json!(["/entry", "serve"]), json!(["run"]), None),
+        ("args", json!(["/entry", "serve"]), json!(["/bin/sh"]), None),
+        ("less", json!(["/entry"]), json!(["serve"]), Some("/entry")),
+        (
+            "shell",
+            json!(["/bin/sh"]),
+            json!(["-c", "id"]),
+            Some("/bin/sh"),
+        ),
+        ("cleared", json!(null), json!(["/bin/sh"]), Some("/bin/sh")),
+        (
+            "odd",
+            json!(["/x\u{1b}[31m y@3", "#,\u{fffd}"]),
+            json!(null),
+            Some("/x%1B%5B31m%20y%403,%23%2C%EF%BF%BD"),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn of_an_image_that_is_gone_containers_count_as_its_own_until_it_can_be_asked() {
+    let folder = folder();
+    let engine = FakeDocker::running(folder.path());
+    engine.add("aa", "web");
+    engine.made_with("aa", &json!(["/bin/sh"]), &json!(null));
+    let mut watched = Watched::synced(&engine).await;
+    engine.emit("start", "aa", "web", &[]);
+    assert_eq!(entrypoint_of(&seen(&mut watched, "aa").await), None);
+    let asked = engine.images_asked();
+    engine.set_image(Some(&json!(["/entry"])));
+    engine.emit("rename", "aa", "web", &[]);
+    let later = seen(&mut watched, "aa").await;
+    assert_eq!(entrypoint_of(&later).as_deref(), Some("/bin/sh"));
+    assert_eq!(engine.images_asked(), asked + 1);
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ mod shadow;
 #[path = "replay/versions.rs"]
 mod versions;
 mod webhook;
+#[path = "replay/workloads.rs"]
+mod workloads;
 
 use std::{
     fs,

@@ -18,6 +18,8 @@ mod script;
     reason = "a module of helpers, the same in every test file"
 )]
 mod testbed;
+#[path = "replicas/workloads.rs"]
+mod workloads;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,19 +32,37 @@ use testbed::{Container, Daemon, DaemonOptions, Ended, Testbed, unprivileged};
 /// Words for the program: calls that look at nothing and change nothing.
 const REPLICAS: [&[&str]; 3] = [&["39", "102", "104"], &["39", "107"], &["39", "104"]];
 
-/// An image's name of this test's own, so that nobody else's containers are among its replicas.
+/// An image of this test's own, so that nobody else's containers are among its replicas.
 struct Image {
     testbed: Testbed,
     reference: String,
+    id: String,
 }
 
 impl Image {
     fn new(testbed: &Testbed, tag: &str) -> Self {
+        Self::release(testbed, tag, "1")
+    }
+
+    /// One image of several that have the same name, one after the other. Its entrypoint is the program,
+    /// which it has a second time as `/debug`.
+    fn release(testbed: &Testbed, tag: &str, label: &str) -> Self {
         let reference = format!("pb-replicas-{}:{tag}", std::process::id());
-        testbed.docker_ok(&["tag", "pb-busybox", &reference]);
+        let made = testbed.docker_ok(&["create", "pb-busybox", "true"]);
+        let program = script::script_program().display().to_string();
+        for place in ["probe", "debug"] {
+            testbed.docker_ok(&["cp", &program, &format!("{made}:/{place}")]);
+        }
+        let label = format!("LABEL of={tag}-{label}");
+        let entrypoint = "ENTRYPOINT [\"/probe\"]";
+        let id = testbed.docker_ok(&[
+            "commit", "--change", &label, "--change", entrypoint, &made, &reference,
+        ]);
+        testbed.docker_ok(&["rm", &made]);
         Self {
             testbed: testbed.clone(),
             reference,
+            id: id.trim().to_owned(),
         }
     }
 
@@ -52,8 +72,14 @@ impl Image {
 
     /// A container of the image that makes these calls and ends, its record closed.
     fn replica(&self, daemon: &Daemon, words: &[&str]) -> Container {
-        let mount = format!("{}:/probe:ro", script::script_program().display());
-        let mut all = vec!["--network", "none", "-v", &mount, &self.reference, "/probe"];
+        self.replica_with(daemon, &[], words)
+    }
+
+    /// The same with options of `docker run`.
+    fn replica_with(&self, daemon: &Daemon, options: &[&str], words: &[&str]) -> Container {
+        let mut all = vec!["--network", "none"];
+        all.extend(options);
+        all.push(&self.reference);
         all.extend(words);
         let container = Container::run(&self.testbed, &all);
         container.wait();
@@ -64,7 +90,9 @@ impl Image {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        self.testbed.docker(&["rmi", &self.reference]);
+        // The name may be a later release's by now.
+        self.testbed.docker(&["rmi", "--force", &self.reference]);
+        self.testbed.docker(&["rmi", "--force", &self.id]);
     }
 }
 

@@ -6,6 +6,8 @@
     reason = "a test ends where its ground gives way"
 )]
 
+#[path = "shadow/entrypoint.rs"]
+mod entrypoint;
 mod followed;
 #[allow(
     unreachable_pub,

@@ -52,7 +52,7 @@ fn child() {
         for number in done.max(1)..=VERSIONS {
             let record = ContainerRecord {
                 id: "web".into(),
-                image: Some(("sha256:ab".into(), "nginx:1".into())),
+                workload: Some(("sha256:ab".into(), "nginx:1".into())),
                 changed_ms: number,
                 // More than a page, so that a record is several writes.
                 record: format!("{number} {}", "x".repeat(9000)),

@@ -2,6 +2,7 @@
 //!
 //! Prints nothing, and knows nothing of how answers are shown.
 
+mod images;
 mod versions;
 
 use std::{
@@ -182,33 +183,6 @@ impl Client {
         }
     }
 
-    /// The profile of all containers of an image, by reference or id.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn export_image(&self, image: &str, options: Options) -> Result<Export, ClientError> {
-        let image = segment("image", image)?;
-        self.get(&format!("/v1/images/{image}/profile?{}", query(options)))
-            .await
-    }
-
-    /// Calls of all containers of an image, with how many made each; one call in every ABI that has
-    /// it, or all.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn explain_image(
-        &self,
-        image: &str,
-        call: Option<&str>,
-    ) -> Result<Vec<Explanation>, ClientError> {
-        let mut path = format!("/v1/images/{}/calls", segment("image", image)?);
-        if let Some(call) = call {
-            path = format!("{path}/{}", segment("system call", call)?);
-        }
-        self.get(&path).await
-    }
-
     /// The record of one container, to be brought to another host.
     ///
     /// # Errors
@@ -217,15 +191,6 @@ impl Client {
         let container = segment("container", container)?;
         self.get(&format!("/v1/containers/{container}/observations"))
             .await
-    }
-
-    /// The records of all containers of an image, to be brought to another host.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn observations_of_image(&self, image: &str) -> Result<Observations, ClientError> {
-        let image = segment("image", image)?;
-        self.get(&format!("/v1/images/{image}/observations")).await
     }
 
     /// Brings a document of another host's records, out of a file of that name. It is sent as it is: the

@@ -68,6 +68,7 @@ pub(super) fn router(desk: Desk) -> Router {
             get(observations::of_container),
         )
         .route("/v1/images/{image}/profile", get(export_image))
+        .route("/v1/images/{image}/workloads", get(workloads))
         .route("/v1/images/{image}/calls", get(explain_image))
         .route("/v1/images/{image}/calls/{call}", get(explain_image_call))
         .route(
@@ -303,6 +304,15 @@ async fn explain_image(
         reply,
     })
     .await
+}
+
+async fn workloads(
+    State(desk): State<Desk>,
+    image: Result<Path<String>, PathRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Path(image) = image?;
+    desk.look_up(|reply| Command::Workloads { image, reply })
+        .await
 }
 
 async fn explain_image_call(

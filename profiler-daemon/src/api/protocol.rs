@@ -12,6 +12,7 @@
 //! | `GET` and `POST /v1/containers/{C}/audit?ptrace=bool` | [`Report`](crate::audit::report::Report) |
 //! | `GET /v1/images/{REF}/profile?include_refused=bool&args=bool&origin=WORDS&phase=WORDS` | [`Export`], of all its containers (REF percent-encoded) |
 //! | `GET /v1/images/{REF}/calls`, `GET /v1/images/{REF}/calls/{SYSCALL}` | `[Explanation]`, with coverage |
+//! | `GET /v1/images/{REF}/workloads` | `[ImageWorkload]`, [`workloads::ImageWorkload`] |
 //! | `GET /v1/containers/{C}/observations`, `GET /v1/images/{REF}/observations` | [`observations::Observations`] |
 //! | `POST /v1/observations` | [`observations::Observations`] → [`observations::Imported`] |
 //! | `GET …/containers/{C}/versions`, `GET …/images/{REF}/versions` | [`versions::History`] |
@@ -22,11 +23,13 @@
 //! | `PUT /v1/shadows/{NAME}`, `DELETE` | [`shadows::Attach`] → [`shadows::ShadowState`] |
 //! | `POST /v1/shadows` | [`shadows::Attach`] → its [`Event`]s, until the client goes |
 //!
-//! `{C}` is a name, an id or an id's prefix. An error is an [`ErrorBody`] with status 400, 404, 409 or 500.
+//! `{C}` is a name, an id or an id's prefix; `{REF}` an image's reference or id, or that and an entrypoint:
+//! `web:1.4#/bin/sh`, percent-encoded as `web%3A1.4%23%2Fbin%2Fsh`. An error is an [`ErrorBody`] with status 400, 404, 409 or 500.
 
 pub mod observations;
 pub mod shadows;
 pub mod versions;
+pub mod workloads;
 
 use std::collections::BTreeSet;
 
@@ -354,7 +357,7 @@ pub enum Event {
         id: String,
         /// The container's name, or the id's first 12 digits.
         name: String,
-        /// What was promoted: the container's full id, or `image:` and the image's id.
+        /// What was promoted: the container's full id, or `image:` and the workload's key.
         target: String,
         /// The promoted version.
         promoted: u64,
@@ -377,9 +380,9 @@ pub enum Event {
     Proposed {
         /// When, milliseconds since the epoch.
         at_ms: u64,
-        /// What it is of: the container's full id, or `image:` and the image's id.
+        /// What it is of: the container's full id, or `image:` and the workload's key.
         target: String,
-        /// The container's name, or the image's reference.
+        /// The container's name, or the image's reference, with an entrypoint that is not its own.
         name: String,
         /// The promoted version.
         promoted: u64,

@@ -62,6 +62,9 @@ impl Collector {
             Command::ExplainImage { image, call, reply } => {
                 let _ = reply.send(self.explain_image(&image, call.as_deref()));
             }
+            Command::Workloads { image, reply } => {
+                let _ = reply.send(self.workloads_of(&image));
+            }
             Command::Observations(command) => self.answer_observations(command),
             Command::Shadow(command) => self.answer_shadow(command),
             Command::Version(command) => self.answer_version(command),
@@ -201,19 +204,6 @@ impl Collector {
             |container| container.identity.display_name().to_owned(),
         )
     }
-}
-
-/// `web`, `web:latest` and the image's id all name it.
-pub(super) fn is_of_image(image: Option<&crate::profile::identity::Image>, wanted: &str) -> bool {
-    let Some(image) = image else {
-        return false;
-    };
-    let id = image.id.strip_prefix("sha256:").unwrap_or(&image.id);
-    let wanted_id = wanted.strip_prefix("sha256:").unwrap_or(wanted);
-    image.reference == wanted
-        || image.reference.strip_suffix(":latest") == Some(wanted)
-        || wanted.strip_suffix(":latest") == Some(image.reference.as_str())
-        || (wanted_id.len() >= 12 && id.starts_with(wanted_id))
 }
 
 pub(super) fn exported(

@@ -5,14 +5,11 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{
-    Collector,
-    versions::{MOST_AT_ONCE, key_of},
-};
+use super::{Collector, versions::MOST_AT_ONCE};
 use crate::profile::{
     basis::Basis,
     identity::Origin,
-    version::{Author, Reason, Subject},
+    version::{Author, Reason},
 };
 
 /// Origins that a version names.
@@ -65,9 +62,7 @@ impl Collector {
         let mut images = BTreeSet::new();
         for id in ids {
             self.touch(id, false);
-            let image = self.containers.get(id);
-            let image = image.and_then(|container| container.identity.image.as_ref());
-            images.extend(image.map(|image| Subject::Image(key_of(image).to_owned())));
+            images.extend(self.workload_of(id));
         }
         for image in images {
             if !self.make_version(&image, Reason::Imported) || begin.elapsed() > MOST_AT_ONCE {

@@ -10,6 +10,7 @@ use self::{observations::ObservationsCommand, shadows::ShadowCommand, versions::
 use crate::{
     api::protocol::{
         Detail, ErrorBody, Event, Explanation, Export, InstalledFilter, Status, Summary,
+        workloads::ImageWorkload,
     },
     audit::evidence::Evidence,
     profile::compose::Options,
@@ -72,9 +73,9 @@ pub enum Command {
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Evidence>>,
     },
-    /// The profile of all containers of an image.
+    /// The profile of all containers of an image that were made with one entrypoint.
     ExportImage {
-        /// Reference or id.
+        /// Reference or id, and the entrypoint if not the image's own is meant.
         image: String,
         /// What the profile is to hold.
         options: Options,
@@ -83,12 +84,19 @@ pub enum Command {
     },
     /// Calls of all containers of an image, with how many made each.
     ExplainImage {
-        /// Reference or id.
+        /// As in [`Self::ExportImage`].
         image: String,
         /// The call's name or number; none for all that were made or refused.
         call: Option<String>,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Vec<Explanation>>>,
+    },
+    /// What containers of an image were run as.
+    Workloads {
+        /// Reference or id, with or without an entrypoint.
+        image: String,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Answer<Vec<ImageWorkload>>>,
     },
     /// Records that leave this host or come to it.
     Observations(ObservationsCommand),

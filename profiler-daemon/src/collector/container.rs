@@ -165,6 +165,11 @@ impl Container {
         }
     }
 
+    /// Something was recorded of it.
+    pub(super) fn has_record(&self) -> bool {
+        self.ended.is_some() || !self.cgroups.is_empty() || !self.in_flight.is_empty()
+    }
+
     /// What is known of one that has ended, but for who made the calls; none if more is to be read.
     pub(super) fn settled(&self) -> Option<&Observation> {
         let settled = self.cgroups.is_empty() && self.in_flight.is_empty();

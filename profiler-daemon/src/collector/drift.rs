@@ -9,7 +9,7 @@ mod told;
 use std::collections::{BTreeSet, HashMap};
 
 use self::told::Told;
-use super::{Collector, ports::KeepError, versions::key_of};
+use super::{Collector, ports::KeepError};
 use crate::{
     api::protocol::Event,
     profile::{
@@ -355,13 +355,9 @@ impl Collector {
         });
     }
 
-    /// Of what a container's calls may be drift: of its own promoted version, and of its image's.
+    /// Of what a container's calls may be drift: of its own promoted version, and of its workload's.
     fn subjects_of(&self, id: &str) -> Vec<Subject> {
-        let image = self
-            .containers
-            .get(id)
-            .and_then(|container| container.identity.image.as_ref())
-            .map(|image| Subject::Image(key_of(image).to_owned()));
+        let image = self.workload_of(id);
         let container = Subject::Container(id.to_owned());
         image.into_iter().chain([container]).collect()
     }
@@ -371,11 +367,10 @@ impl Collector {
         match subject {
             Subject::Container(id) => (id.clone(), self.name(id)),
             Subject::Image(key) => {
-                let known = self.containers.values().find_map(|container| {
-                    let image = container.identity.image.as_ref()?;
-                    (key_of(image) == key).then(|| image.reference.clone())
-                });
-                (format!("image:{key}"), known.unwrap_or_else(|| key.clone()))
+                let ids = self.ids_of(subject);
+                let mut known = ids.iter().filter_map(|id| self.containers.get(id));
+                let name = known.find_map(|container| container.identity.run_as());
+                (format!("image:{key}"), name.unwrap_or_else(|| key.clone()))
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     profile::{
         engine_news::EngineNews,
         identity::{Engine, Identity},
+        workload::Workload,
     },
 };
 
@@ -75,13 +76,15 @@ impl Collector {
             return;
         };
         container.asked = asked.or(container.asked.take());
-        let has_image = container.identity.image.is_some();
         let named = container.identity.name.is_none() && identity.name.is_some();
+        let ran_as = Workload::of(&container.identity).map(|it| it.key().into_owned());
         let older = std::mem::replace(&mut container.identity, identity);
         let identity = &mut container.identity;
         // News of a container that is gone already tells less than was known before.
         identity.name = identity.name.take().or(older.name);
         identity.image = identity.image.take().or(older.image);
+        // An entrypoint never changes; an image that is gone by now may not have been asked.
+        identity.entrypoint = identity.entrypoint.take().or(older.entrypoint);
         identity.runtime = identity.runtime.take().or(older.runtime);
         identity.no_new_privileges = identity.no_new_privileges.or(older.no_new_privileges);
         identity.unconfined = identity.unconfined.or(older.unconfined);
@@ -92,7 +95,8 @@ impl Collector {
         }
         container.unkept = true;
         let id = container.identity.id.clone();
-        let of_image = !has_image && container.identity.image.is_some();
+        let runs_as = Workload::of(&container.identity).map(|it| it.key());
+        let is_anothers = runs_as.is_some() && runs_as.as_deref() != ran_as.as_deref();
         if named {
             let _ = self.events.send(Event::Container {
                 at_ms: now,
@@ -101,7 +105,7 @@ impl Collector {
                 change: "named".into(),
             });
         }
-        if of_image {
+        if is_anothers {
             self.touch(&id, false);
         }
         self.cover(&id);

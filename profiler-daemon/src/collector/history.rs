@@ -2,11 +2,10 @@
 
 use super::{
     Collector,
-    answers::{exported, internal, is_of_image},
+    answers::{exported, internal},
     command::versions::{Of, VersionCommand},
     ports::KeepError,
     reference,
-    versions::key_of,
 };
 use crate::{
     api::protocol::{
@@ -15,7 +14,6 @@ use crate::{
     },
     profile::{
         compose::Options,
-        identity::Image,
         version::{Subject, Version},
     },
 };
@@ -151,44 +149,24 @@ impl Collector {
             .ok_or_else(|| internal("the version was dropped meanwhile"))
     }
 
-    /// What a person means. Of several images with one reference it is the one that was used last.
+    /// What a person means.
     fn meant(&mut self, of: &Of) -> Result<Meant, ErrorBody> {
-        let wanted = match of {
+        match of {
             Of::Container(wanted) => {
                 let id = reference::resolve(&self.containers, wanted)?;
-                return Ok(Meant {
+                Ok(Meant {
                     name: self.name(&id),
                     subject: Subject::Container(id),
-                });
+                })
             }
-            Of::Image(wanted) => wanted,
-        };
-        let kept = self.keep.images().map_err(|error| failed(&error))?;
-        let known = self.containers.values();
-        let known = known.filter_map(|container| {
-            let image = container.identity.image.as_ref()?;
-            Some((key_of(image).to_owned(), image.reference.clone()))
-        });
-        let candidates: Vec<Meant> = kept
-            .into_iter()
-            .chain(known)
-            .map(|(id, reference)| Image { reference, id })
-            .filter(|image| is_of_image(Some(image), wanted))
-            .map(|image| Meant {
-                subject: Subject::Image(image.id),
-                name: image.reference,
-            })
-            .collect();
-        let best = candidates
-            .iter()
-            .position(|meant| self.versions.head(&meant.subject).is_some())
-            .unwrap_or(0);
-        candidates.into_iter().nth(best).ok_or_else(|| ErrorBody {
-            code: "not_found".into(),
-            message: format!(
-                "no container of the image {wanted:?} was recorded: `profilectl list` shows those that were"
-            ),
-        })
+            Of::Image(wanted) => {
+                let workload = self.workload_meant(wanted)?;
+                Ok(Meant {
+                    subject: Subject::Image(workload.key),
+                    name: workload.name,
+                })
+            }
+        }
     }
 
     fn no_version(&mut self, meant: &Meant, number: u64) -> ErrorBody {

@@ -1,8 +1,9 @@
-//! Answers about all containers of an image together.
+//! Answers about all containers of an image together that run the same program of it.
 
 use super::{
     Collector,
-    answers::{calls_named, explanation, explanations, exported, is_of_image},
+    answers::{calls_named, explanation, explanations, exported},
+    workloads::named,
 };
 use crate::{
     api::protocol::{ErrorBody, Explanation, Export},
@@ -12,6 +13,7 @@ use crate::{
         compose::Options,
         merge::{CallCoverage, Merged},
         verdict::judge_together,
+        version::Subject,
     },
 };
 
@@ -75,27 +77,17 @@ impl Collector {
         coverage
     }
 
-    /// The records of all containers of an image, those that were imported among them.
+    /// The records of all containers of a workload, those that were imported among them.
     pub(super) fn replicas(&mut self, wanted: &str) -> Result<Merged, ErrorBody> {
-        let ids: Vec<String> = self
-            .containers
-            .iter()
-            .filter(|(_, container)| is_of_image(container.identity.image.as_ref(), wanted))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let meant = self.workload_meant(wanted)?;
         let mut replicas = Merged::default();
-        for id in ids {
+        for id in self.ids_of(&Subject::Image(meant.key)) {
             if let Some(observation) = self.observed(&id) {
                 replicas.add(id, observation);
             }
         }
         if replicas.is_empty() {
-            return Err(ErrorBody {
-                code: "not_found".into(),
-                message: format!(
-                    "no container of the image {wanted:?} was recorded: `profilectl list` shows those that were"
-                ),
-            });
+            return Err(self.nothing_run_as(&named(wanted)?));
         }
         Ok(replicas)
     }

@@ -230,6 +230,7 @@ impl Collector {
         let identity = Identity {
             name: container.name,
             image: container.image,
+            entrypoint: container.entrypoint,
             labels: container.labels,
             runtime: container.runtime,
             no_new_privileges: container.no_new_privileges,

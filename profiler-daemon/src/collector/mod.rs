@@ -33,6 +33,7 @@ mod shadowing;
 mod status;
 mod succession;
 mod versions;
+mod workloads;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -236,8 +236,8 @@ pub trait Keep: Send {
     /// # Errors
     /// They could not be read.
     fn promoted(&mut self) -> Result<Vec<(Subject, u64)>, KeepError>;
-    /// The images of which something is kept, by the key of their versions and by reference, the
-    /// newest first.
+    /// The workloads of which something is kept, by key and by the image's reference, the newest
+    /// first.
     ///
     /// # Errors
     /// They could not be read.

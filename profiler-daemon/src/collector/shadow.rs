@@ -14,6 +14,7 @@ use crate::{
     profile::{
         call::{Call, CallSet},
         observation::Sighting,
+        workload::Named,
     },
 };
 
@@ -27,15 +28,15 @@ const APART_MS: u64 = 1000;
 pub(super) enum Target {
     /// A container, by its full id.
     Container(String),
-    /// All containers of an image, by reference or id.
-    Image(String),
+    /// All containers of an image, by reference or id, that were made with one entrypoint.
+    Image(Named),
 }
 
 impl std::fmt::Display for Target {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Container(id) => out.write_str(id),
-            Self::Image(reference) => write!(out, "image:{reference}"),
+            Self::Image(named) => write!(out, "image:{named}"),
         }
     }
 }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Collector,
-    answers::is_of_image,
     command::shadows::{Attached, NewShadow, ShadowCommand},
     reference,
     shadow::{Attachment, Foreseen, MOST, Target},
+    workloads::named,
 };
 use crate::{
     api::protocol::{
@@ -96,7 +96,7 @@ impl Collector {
         }
         let target = match target.strip_prefix("image:") {
             Some("") => return Err(bad("image: is followed by an image's reference".into())),
-            Some(image) => Target::Image(image.to_owned()),
+            Some(image) => Target::Image(named(image)?),
             None => Target::Container(reference::resolve(&self.containers, &target)?),
         };
         let events = self.events.subscribe();
@@ -162,7 +162,7 @@ impl Collector {
         });
     }
 
-    /// A container came, or its image became known.
+    /// A container came, or its workload became known.
     pub(super) fn cover(&mut self, id: &str) {
         let names: Vec<String> = self.shadows.attached.keys().cloned().collect();
         for name in names {
@@ -182,8 +182,7 @@ impl Collector {
         let meant = match &one.target {
             Target::Container(wanted) => wanted == id,
             Target::Image(image) => {
-                is_of_image(identity.image.as_ref(), image)
-                    && (identity.running || !container.cgroups.is_empty())
+                image.is_of(identity) && (identity.running || !container.cgroups.is_empty())
             }
         };
         if !meant || one.containers.contains_key(id) {

@@ -17,10 +17,10 @@ use crate::profile::{
     call::Call,
     completeness::Completeness,
     discovery::Discovery,
-    identity::Image,
     observation::{Observation, Sighting},
     verdict::judge_together,
     version::{Author, Change, Changed, Head, NewVersion, Reason, Subject, changed},
+    workload::Workload,
 };
 
 /// Where new calls keep coming, a version is made after as many quiet periods.
@@ -141,16 +141,13 @@ impl Versions {
     }
 }
 
-/// The key of an image's versions.
-pub(super) fn key_of(image: &Image) -> &str {
-    if image.id.is_empty() {
-        &image.reference
-    } else {
-        &image.id
-    }
-}
-
 impl Collector {
+    /// Whose versions a container's calls are, beside its own: its workload's, once its image is known.
+    pub(super) fn workload_of(&self, id: &str) -> Option<Subject> {
+        let workload = Workload::of(&self.containers.get(id)?.identity)?;
+        Some(Subject::Image(workload.key().into_owned()))
+    }
+
     /// Reads which versions there are. Without that knowledge none is made.
     fn know_heads(&mut self) -> bool {
         if self.versions.known {
@@ -202,11 +199,10 @@ impl Collector {
     /// A container, and with it its image, may have changed; `again` if by something that happens
     /// over and over.
     pub(super) fn touch(&mut self, id: &str, again: bool) {
-        let Some(container) = self.containers.get(id) else {
+        if !self.containers.contains_key(id) {
             return;
-        };
-        if let Some(image) = &container.identity.image {
-            let image = Subject::Image(key_of(image).to_owned());
+        }
+        if let Some(image) = self.workload_of(id) {
             self.versions.touch(image, again);
         }
         self.versions
@@ -216,11 +212,7 @@ impl Collector {
     /// A container ended: nothing new will come of it.
     pub(super) fn version_ended(&mut self, id: &str) {
         self.touch(id, false);
-        let image = self
-            .containers
-            .get(id)
-            .and_then(|container| container.identity.image.as_ref())
-            .map(|image| Subject::Image(key_of(image).to_owned()));
+        let image = self.workload_of(id);
         let container = Subject::Container(id.to_owned());
         for subject in std::iter::once(container).chain(image) {
             self.make_version(&subject, Reason::Ended);
@@ -252,8 +244,8 @@ impl Collector {
             Subject::Image(key) => {
                 let containers = self.containers.iter();
                 let of_image = containers.filter(|(_, container)| {
-                    let image = container.identity.image.as_ref();
-                    image.is_some_and(|image| key_of(image) == key)
+                    let workload = Workload::of(&container.identity);
+                    workload.is_some_and(|workload| workload.key() == *key)
                 });
                 of_image.map(|(id, _)| id.clone()).collect()
             }
@@ -407,10 +399,13 @@ impl Collector {
         let Subject::Image(key) = subject else {
             return None;
         };
-        let images = self.containers.values();
-        let mut images = images.filter_map(|container| container.identity.image.as_ref());
-        let image = images.find(|image| key_of(image) == key)?;
-        Some(image.reference.clone())
+        let mut identities = self
+            .containers
+            .values()
+            .map(|container| &container.identity);
+        let of_key = identities
+            .find(|identity| Workload::of(identity).is_some_and(|workload| workload.key() == *key));
+        Some(of_key?.image.as_ref()?.reference.clone())
     }
 
     /// Notes whether versions can be kept; said once when it changes.

@@ -153,7 +153,8 @@ pub struct ShowArgs {
 /// `explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A container's name, id or id prefix, or image:REF for all containers of an image
+    /// A container's name, id or id prefix, or image:REF for all containers of an image that run its
+    /// own entrypoint; image:REF#ENTRYPOINT for those that run another
     #[arg(value_name = "CONTAINER|image:REF")]
     pub container: String,
     /// A system call's name or number; all calls, a line each, without it
@@ -166,8 +167,8 @@ pub struct ExplainArgs {
 /// `export`
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// A container's name, id or id prefix, or image:REF for all containers of an image; with @N,
-    /// its version N
+    /// A container's name, id or id prefix, or image:REF for all containers of an image that run its
+    /// own entrypoint; image:REF#ENTRYPOINT for those that run another; with @N, its version N
     #[arg(value_name = "CONTAINER|image:REF")]
     pub target: String,
     /// Write to this file, whole or not at all; `-` is standard output
@@ -206,7 +207,8 @@ pub enum ObservationsVerb {
 /// `observations export`
 #[derive(Debug, Args)]
 pub struct ObservationsExportArgs {
-    /// A container's name, id or id prefix, or image:REF for all containers of an image
+    /// A container's name, id or id prefix, or image:REF for all containers of an image that run its
+    /// own entrypoint; image:REF#ENTRYPOINT for those that run another
     #[arg(value_name = "CONTAINER|image:REF")]
     pub target: String,
     /// Write to this file, whole or not at all; `-` is standard output
@@ -247,7 +249,8 @@ pub struct StatusArgs {
 /// `history`
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// A container's name, id or id prefix, or image:REF
+    /// A container's name, id or id prefix, or image:REF; image:REF#ENTRYPOINT for what it needs with
+    /// another entrypoint than its own
     #[arg(value_name = "CONTAINER|image:REF")]
     pub target: String,
     /// How to print
@@ -258,7 +261,7 @@ pub struct HistoryArgs {
 /// `promote`
 #[derive(Debug, Args)]
 pub struct PromoteArgs {
-    /// A version: CONTAINER@N or image:REF@N
+    /// A version: CONTAINER@N, image:REF@N or image:REF#ENTRYPOINT@N
     #[arg(value_name = "VERSION")]
     pub version: String,
     /// How to print

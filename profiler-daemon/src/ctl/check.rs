@@ -93,6 +93,9 @@ async fn read(
         operand::text(name, args.from.map(Into::into), circumstances.arch)?
     } else {
         let operand = load(name, client, circumstances.arch).await?;
+        if let Some(told) = &operand.beside {
+            terminal.remark(told);
+        }
         let title = operand.title.clone();
         return match operand.subject {
             Subject::Document(document) => {
@@ -110,6 +113,7 @@ async fn read(
                     subject,
                     findings,
                     traced: operand.traced,
+                    beside: None,
                 };
                 Ok((title, Some(operand), found))
             }
@@ -169,6 +173,7 @@ fn linted(
         subject: Subject::Document(document),
         findings: Vec::new(),
         traced: false,
+        beside: None,
     });
     (title, operand, reading.findings)
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{
     args::{ExplainArgs, Format},
+    beside,
     clock::{absolute, now_ms},
     coverage,
     exit::{ExitStatus, Failure},
@@ -56,6 +57,7 @@ pub(super) async fn run(
             Format::Table => terminal.print(&lines(&detail, *terminal))?,
         }
     }
+    beside::tell(&args.container, client, terminal).await;
     Ok(ExitStatus::Done)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     args::ExportArgs,
+    beside,
     circumstances::circumstances,
     convert::written,
     coverage,
@@ -55,6 +56,11 @@ pub(super) async fn run(
         .and_then(|coverage| coverage::summary(image, &coverage))
     {
         terminal.remark(&wrapped(&format!("{image}: {told}"), 2, WIDTH));
+    }
+    if export.coverage.is_some()
+        && let Some(told) = beside::of_image(image, client).await
+    {
+        terminal.remark(&told);
     }
     if let Some(caution) = caution(args, &export) {
         terminal.remark(&wrapped(&caution, 2, WIDTH));

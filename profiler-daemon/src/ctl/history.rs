@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     args::{Format, HistoryArgs},
+    beside,
     clock::{absolute, span},
     exit::{ExitStatus, Failure},
     printable::{printable, wrapped},
@@ -21,6 +22,7 @@ use crate::{
         discovery::Discovery,
         identity::Origin,
         version::{Author, Change, Changed, Reason, Subject, Version},
+        workload::SEPARATOR,
     },
 };
 
@@ -50,6 +52,7 @@ pub(super) async fn run(
         )),
         Format::Table => terminal.print(&page(&history))?,
     }
+    beside::tell(name, client, terminal).await;
     Ok(ExitStatus::Done)
 }
 
@@ -127,8 +130,14 @@ fn discovery(found: &Discovery) -> [String; 2] {
     [verdict, curve]
 }
 
-/// An id's beginning; what is no id, as it is.
-fn short(id: &str) -> String {
+/// An id's beginning, with an entrypoint behind it; what is no id, as it is.
+fn short(key: &str) -> String {
+    let end = key.find(SEPARATOR).unwrap_or(key.len());
+    let (id, entrypoint) = key.split_at(end);
+    format!("{}{}", short_id(id), printable(entrypoint))
+}
+
+fn short_id(id: &str) -> String {
     let digits = id.strip_prefix("sha256:").unwrap_or(id);
     if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         digits.chars().take(12).collect()

@@ -51,9 +51,8 @@ fn table(containers: &[Summary], now_ms: u64) -> String {
             vec![
                 printable(identity.display_name()),
                 identity
-                    .image
-                    .as_ref()
-                    .map_or_else(|| "-".to_owned(), |image| printable(&image.reference)),
+                    .run_as()
+                    .map_or_else(|| "-".to_owned(), |image| printable(&image)),
                 state(identity).to_owned(),
                 container.observed.to_string(),
                 container.refused.to_string(),

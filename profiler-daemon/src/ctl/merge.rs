@@ -78,6 +78,7 @@ pub(super) async fn run(
         subject: Subject::Document(Document::Profile(profile)),
         findings: Vec::new(),
         traced: false,
+        beside: None,
     };
     let bytes = written(
         &merged,

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod args;
 mod audit;
+mod beside;
 mod check;
 mod circumstances;
 mod clock;

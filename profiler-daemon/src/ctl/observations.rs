@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     args::{Format, ObservationsExportArgs, ObservationsImportArgs, ObservationsVerb},
+    beside,
     delivery::deliver,
     exit::{ExitStatus, Failure},
     operand::STANDARD_INPUT,
@@ -54,6 +55,7 @@ async fn export(
         counted(containers, "container", "containers"),
     );
     terminal.remark(&wrapped(&remark, 2, WIDTH));
+    beside::tell(&args.target, client, terminal).await;
     Ok(ExitStatus::Done)
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    beside,
     exit::{ExitStatus, Failure},
     findings,
     printable::wrapped,
@@ -54,6 +55,8 @@ pub(super) struct Operand {
     pub findings: Vec<Finding>,
     /// It is what strace saw: what a program calls, and not what starts it in a container.
     pub traced: bool,
+    /// What an image's name leaves out, in words.
+    pub beside: Option<String>,
 }
 
 /// What an operand says.
@@ -165,6 +168,7 @@ pub(super) fn usable(text: Text) -> Result<Operand, Failure> {
             subject: Subject::Document(document),
             findings,
             traced: dialect == Dialect::Strace,
+            beside: None,
         }),
         None => {
             let mut told = findings::aside(&title, &findings, Level::Error);
@@ -186,6 +190,7 @@ fn known(title: &str, subject: Subject) -> Operand {
         subject,
         findings: Vec::new(),
         traced: false,
+        beside: None,
     }
 }
 
@@ -246,7 +251,15 @@ async fn recorded(name: &str, client: &Client, native: Arch) -> Result<Operand, 
         }
         Err(error) => return Err(error.into()),
     };
-    exported(name, &export.profile, native)
+    let operand = exported(name, &export.profile, native)?;
+    Ok(Operand {
+        // A version is what it is; only a name without one may be taken for more than it means.
+        beside: match (version_of::parse(name), name.strip_prefix("image:")) {
+            (None, Some(image)) => beside::of_image(image, client).await,
+            _ => None,
+        },
+        ..operand
+    })
 }
 
 /// A profile as the daemon sends it.
@@ -280,11 +293,14 @@ async fn active(container: &str, client: &Client) -> Result<Operand, Failure> {
 }
 
 impl Operand {
-    /// Tells what in its text means something else than it seems to say.
+    /// Tells what in its text means something else than it seems to say, and what it leaves out.
     pub(super) fn warn(&self, terminal: &Terminal) {
         let told = findings::aside(&self.title, &self.findings, Level::Warning);
         if !told.is_empty() {
             terminal.remark(told.trim_end());
+        }
+        if let Some(beside) = &self.beside {
+            terminal.remark(beside);
         }
     }
 

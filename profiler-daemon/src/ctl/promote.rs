@@ -2,6 +2,7 @@
 
 use super::{
     args::{Format, PromoteArgs},
+    beside,
     exit::{ExitStatus, Failure},
     terminal::Terminal,
     version_of,
@@ -34,5 +35,6 @@ pub(super) async fn run(
             None => format!("{name}: not promoted"),
         }),
     }
+    beside::tell(name, client, terminal).await;
     Ok(ExitStatus::Done)
 }

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     args::Format,
+    beside,
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
     operand::load,
@@ -46,6 +47,7 @@ pub(super) async fn run(
         programs: programs.iter().map(words).collect(),
     };
     let watch = client.watch_shadow(&attach).await?;
+    beside::tell(&args.container, client, terminal).await;
     let mut told = Told {
         target: printable(&args.container),
         profile: printable(&attach.profile),

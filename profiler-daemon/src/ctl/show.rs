@@ -65,6 +65,9 @@ fn identity(detail: &Detail, now_ms: u64) -> String {
         let short = digest.get(..12).unwrap_or(digest);
         lines.push(("image", format!("{} ({short})", image.reference)));
     }
+    if let Some(other) = &who.entrypoint {
+        lines.push(("entrypoint", format!("{other}, not the image's own")));
+    }
     lines.push(("made by", made_by(who)));
     lines.push(("state", {
         let mut line = state(who).to_owned();

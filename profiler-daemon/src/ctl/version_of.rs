@@ -73,6 +73,19 @@ mod tests {
             parse("image:web@sha256:0f@2"),
             Some((image("web@sha256:0f"), 2))
         );
+        // An entrypoint with an @ and a number is written with %40; one without a number stays as it is.
+        for (name, version) in [
+            (
+                "image:web:1.4#/bin/sh@3",
+                Some((image("web:1.4#/bin/sh"), 3)),
+            ),
+            ("image:web:1.4#/opt/x%402", None),
+            ("image:web#/opt/x%402@7", Some((image("web#/opt/x%402"), 7))),
+            ("image:web#/opt/x@y", None),
+            ("image:web@sha256:0f#/bin/sh", None),
+        ] {
+            assert_eq!(parse(name), version, "{name}");
+        }
         for none in [
             "web",
             "web@",

@@ -17,6 +17,7 @@ use crate::{
         baseline::learned::LearnedBaseline,
         observation::Observation,
         version::{Head, NewVersion, Subject, Version},
+        workload::Workload,
     },
     store::{ContainerRecord, Retention, StoreError},
 };
@@ -58,10 +59,10 @@ fn record_of(container: &KeptContainer) -> Result<ContainerRecord, KeepError> {
     let identity = &container.identity;
     Ok(ContainerRecord {
         id: identity.id.clone(),
-        image: identity
-            .image
-            .as_ref()
-            .map(|image| (image.id.clone(), image.reference.clone())),
+        workload: identity.image.as_ref().and_then(|image| {
+            let key = Workload::of(identity)?.key().into_owned();
+            Some((key, image.reference.clone()))
+        }),
         changed_ms: container.changed_ms,
         record: written("a container", container)?,
     })

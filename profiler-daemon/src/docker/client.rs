@@ -6,7 +6,10 @@ use std::{error::Error as _, io, time::Duration};
 use bollard::{
     API_DEFAULT_VERSION, Docker,
     errors::Error as BollardError,
-    models::{ContainerInspectResponse, ContainerSummary, EventMessage, SystemInfo, SystemVersion},
+    models::{
+        ContainerInspectResponse, ContainerSummary, EventMessage, ImageInspect, SystemInfo,
+        SystemVersion,
+    },
     query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder},
 };
 use futures_util::Stream;
@@ -115,10 +118,9 @@ impl Client {
         self.within(self.docker.inspect_container(id, None)).await
     }
 
-    /// The id of an image, by its reference.
-    pub(super) async fn image_id(&self, reference: &str) -> Result<Option<String>, ClientError> {
-        let image = self.within(self.docker.inspect_image(reference)).await?;
-        Ok(image.id)
+    /// Everything about an image, by its reference or id.
+    pub(super) async fn image(&self, reference: &str) -> Result<ImageInspect, ClientError> {
+        self.within(self.docker.inspect_image(reference)).await
     }
 
     /// The containers' events since a time (nanoseconds since the epoch), and on and on.

@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::defaults::EngineDefaults;
+use super::{defaults::EngineDefaults, entrypoint::Made};
 use crate::profile::{
     asked::{Asked, AskedProfile},
     identity::{Identity, Image},
@@ -17,8 +17,11 @@ use crate::profile::{
 /// An inspected container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspected {
-    /// Who it is, but for its runtime, which is known only by the engine's name for it.
+    /// Who it is, but for its runtime, which is known only by the engine's name for it, and its
+    /// entrypoint, which is to be compared with the image's.
     pub identity: Identity,
+    /// What it was made to run.
+    pub made: Made,
     /// The engine's name for its runtime.
     pub runtime: String,
     /// Its health check, as the command line of a session.
@@ -49,6 +52,7 @@ impl Inspected {
             engine: defaults.engine,
             name: answer.name.as_deref().and_then(bare_name),
             image,
+            entrypoint: None,
             labels: sorted(config.labels.clone()),
             runtime: None,
             no_new_privileges: Some(no_new_privileges(&host, defaults)),
@@ -69,6 +73,7 @@ impl Inspected {
             .unwrap_or_else(|| defaults.runtime.clone());
         Some(Self {
             identity,
+            made: Made::read(&config),
             runtime,
             health_command: health_command(&config),
         })

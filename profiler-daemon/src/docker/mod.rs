@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! endpoint → client (one request, one answer) → session (one connection) → watch (for ever)
-//! bollard's models into our words: convert, defaults, event
+//! bollard's models into our words: convert, defaults, event, entrypoint (against the image's own)
 //! what outlives a connection: order, received, memory
 //! what is done to containers: fresh (a new one) → lifecycle (requests) → condition (how it is)
 //! a container made again: blueprint → verbatim (requests that lose no field) → sameness
@@ -14,6 +14,7 @@ pub mod condition;
 pub mod convert;
 pub mod defaults;
 pub mod endpoint;
+pub mod entrypoint;
 pub mod event;
 pub mod fresh;
 pub mod lifecycle;

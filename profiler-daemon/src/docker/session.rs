@@ -17,6 +17,7 @@ use super::{
     client::{Client, ClientError},
     convert::{Inspected, listed},
     defaults::EngineDefaults,
+    entrypoint::ImageEntrypoints,
     event::ContainerEvent,
     memory::{Known, Looked, Memory},
     runtime::Runtimes,
@@ -36,7 +37,8 @@ pub(super) enum Ended {
 }
 
 /// An engine that answers.
-struct Answering {
+struct Answering<'a> {
+    images: &'a ImageEntrypoints,
     client: Client,
     defaults: EngineDefaults,
     runtimes: Runtimes,
@@ -47,9 +49,10 @@ pub(super) async fn run(
     client: Client,
     endpoint: String,
     memory: &mut Memory,
+    images: &ImageEntrypoints,
     tx: &mpsc::Sender<EngineNews>,
 ) -> Ended {
-    match converse(client, endpoint, memory, tx).await {
+    match converse(client, endpoint, memory, images, tx).await {
         Ok(ended) => ended,
         Err(error) => Ended::Lost(error.to_string()),
     }
@@ -59,6 +62,7 @@ async fn converse(
     client: Client,
     endpoint: String,
     memory: &mut Memory,
+    images: &ImageEntrypoints,
     tx: &mpsc::Sender<EngineNews>,
 ) -> Result<Ended, ClientError> {
     let since_ns = memory.received.resume_from(now_ns());
@@ -73,6 +77,7 @@ async fn converse(
         Err(error) => return Err(error),
     };
     let engine = Answering {
+        images,
         defaults: EngineDefaults::read(&version, info.as_ref()),
         runtimes: Runtimes::read(info.as_ref()),
         client,
@@ -136,7 +141,7 @@ fn closed() -> Ended {
     Ended::Lost("the engine closed the connection; was it stopped or restarted?".to_owned())
 }
 
-impl Answering {
+impl Answering<'_> {
     /// Every container, the oldest first.
     async fn list(&self) -> Result<Vec<Known>, ClientError> {
         let summaries = self.client.list().await?;
@@ -195,7 +200,7 @@ impl Answering {
         }
         // It may have lived for milliseconds; its image is still there.
         let image_id = match event.image() {
-            Some(image) => self.client.image_id(image).await.ok().flatten(),
+            Some(image) => self.client.image(image).await.ok().and_then(|it| it.id),
             None => None,
         };
         (event, Looked::Missing { image_id })
@@ -207,6 +212,10 @@ impl Answering {
         // Podman's API names the runtime's binary elsewhere; its own default would be a guess.
         if self.defaults.engine == Engine::Docker {
             identity.runtime = Some(self.runtimes.named(&inspected.runtime).await);
+        }
+        if let Some(image) = &identity.image {
+            let other = self.images.other(&self.client, &image.id, inspected.made);
+            identity.entrypoint = other.await;
         }
         Some(Known {
             identity,

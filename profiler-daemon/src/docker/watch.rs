@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     client::Client,
     endpoint::Endpoint,
+    entrypoint::ImageEntrypoints,
     memory::Memory,
     session::{self, Ended},
 };
@@ -51,10 +52,14 @@ pub async fn watch(config: WatchConfig, tx: mpsc::Sender<EngineNews>, cancel: Ca
 
 async fn keep_watching(config: &WatchConfig, tx: &mpsc::Sender<EngineNews>) {
     let mut memory = Memory::default();
+    let images = ImageEntrypoints::default();
     let mut pause = config.first_pause;
     loop {
         let ended = match Client::new(&config.endpoint, config.answer_limit) {
-            Ok(client) => session::run(client, config.endpoint.to_string(), &mut memory, tx).await,
+            Ok(client) => {
+                let endpoint = config.endpoint.to_string();
+                session::run(client, endpoint, &mut memory, &images, tx).await
+            }
             Err(error) => Ended::Lost(error.to_string()),
         };
         match ended {

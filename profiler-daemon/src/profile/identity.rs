@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::asked::Asked;
+use super::{
+    asked::Asked,
+    workload::{Entrypoint, Named},
+};
 
 /// What made the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +44,18 @@ pub struct Image {
     pub id: String,
 }
 
+impl Image {
+    /// What tells it from all others: its id, or its reference where no id is known.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        if self.id.is_empty() {
+            &self.reference
+        } else {
+            &self.id
+        }
+    }
+}
+
 /// Where a record was made that was not made here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Origin {
@@ -64,6 +79,9 @@ pub struct Identity {
     pub name: Option<String>,
     /// Its image, once the engine told.
     pub image: Option<Image>,
+    /// The entrypoint that it was made with, if that is not the image's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<Entrypoint>,
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -101,6 +119,7 @@ impl Identity {
             engine,
             name: None,
             image: None,
+            entrypoint: None,
             labels: BTreeMap::new(),
             runtime: None,
             no_new_privileges: None,
@@ -112,6 +131,17 @@ impl Identity {
             health_check: None,
             asked: None,
         }
+    }
+
+    /// What of its image it runs, as a person names it: the reference, with the entrypoint if that is
+    /// not the image's own.
+    #[must_use]
+    pub fn run_as(&self) -> Option<String> {
+        let named = Named {
+            image: self.image.as_ref()?.reference.clone(),
+            other: self.entrypoint.clone(),
+        };
+        Some(named.to_string())
     }
 
     /// Its name, or the first 12 digits of its id.

@@ -24,3 +24,4 @@ pub mod sound;
 pub mod table;
 pub mod verdict;
 pub mod version;
+pub mod workload;

@@ -16,7 +16,7 @@ use super::{
 pub enum Subject {
     /// One container, by its full id.
     Container(String),
-    /// All containers of one image, by the image's id, or by its reference where no id is known.
+    /// All containers of one workload, by its key: see [`super::workload::Workload`].
     Image(String),
 }
 

@@ -72,7 +72,7 @@ fn numbers(database: &mut Database, subject: &Subject) -> Vec<u64> {
 fn container(database: &mut Database, id: &str, image: &str, changed_ms: u64) {
     let record = ContainerRecord {
         id: id.into(),
-        image: Some((format!("sha256:{image}"), image.into())),
+        workload: Some((format!("sha256:{image}"), image.into())),
         changed_ms,
         record: format!("record of {id}"),
     };
@@ -237,7 +237,7 @@ fn what_is_set_aside_goes_with_its_versions() {
     let other = Subject::Container("other".into());
     let record = ContainerRecord {
         id: "other".into(),
-        image: None,
+        workload: None,
         changed_ms: 6,
         record: "its record".into(),
     };

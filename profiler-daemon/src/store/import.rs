@@ -9,10 +9,8 @@ use std::{
 use serde_json::Value;
 use sqlx::{SqliteConnection, query};
 
-use super::{
-    database::{Database, StoreError, signed},
-    records::key_of,
-};
+use super::database::{Database, StoreError, signed};
+use crate::profile::identity::Image;
 
 /// What the version before kept in the state directory.
 const NAMES: [&str; 4] = ["containers", "nameless", "filters", "learned.json"];
@@ -112,15 +110,19 @@ async fn insert_container(
 ) -> sqlx::Result<()> {
     let changed = signed(record["changed_ms"].as_u64().unwrap_or(file.changed_ms));
     let image = &record["identity"]["image"];
-    let text = |key: &str| image[key].as_str().unwrap_or_default();
-    let key = key_of(text("id"), text("reference"));
+    let text = |key: &str| image[key].as_str().unwrap_or_default().to_owned();
+    let image = Image {
+        reference: text("reference"),
+        id: text("id"),
+    };
+    let key = image.key();
     if !key.is_empty() {
         query(
             "INSERT INTO workload (key, reference, changed_ms) VALUES (?1, ?2, ?3)
              ON CONFLICT (key) DO UPDATE SET changed_ms = max(changed_ms, ?3)",
         )
         .bind(key)
-        .bind(text("reference"))
+        .bind(&image.reference)
         .bind(changed)
         .execute(&mut *connection)
         .await?;

@@ -6,6 +6,7 @@ use super::{
     database::{Database, StoreError, signed},
     retention::drop_profiles,
 };
+use crate::profile::workload::SEPARATOR;
 
 /// Records without a name that are kept; the oldest go first.
 const NAMELESS_LIMIT: u32 = 1000;
@@ -17,17 +18,18 @@ const FILTER_LIMIT: u32 = 10_000;
 pub struct ContainerRecord {
     /// Its full id.
     pub id: String,
-    /// Its image's id and reference, once the engine told.
-    pub image: Option<(String, String)>,
+    /// Its workload's key and its image's reference, once the engine told.
+    pub workload: Option<(String, String)>,
     /// When it was last changed, milliseconds since the epoch.
     pub changed_ms: u64,
     /// All that there is to keep of it.
     pub record: String,
 }
 
-/// The name under which an image's versions are kept: its id, or its reference where it has none.
-pub(super) fn key_of<'a>(id: &'a str, reference: &'a str) -> &'a str {
-    if id.is_empty() { reference } else { id }
+/// The entrypoint in a workload's key; empty where it is the image's own.
+pub(super) fn entrypoint_of(key: &str) -> &str {
+    key.split_once(SEPARATOR)
+        .map_or("", |(_, entrypoint)| entrypoint)
 }
 
 impl Database {
@@ -97,8 +99,8 @@ impl Database {
         .await
     }
 
-    /// The images that containers are known of or versions kept, by key and reference, the newest
-    /// first.
+    /// The workloads that containers are known of or versions kept, by key and the image's reference,
+    /// the newest first.
     ///
     /// # Errors
     /// It cannot be read.
@@ -230,15 +232,15 @@ impl Database {
 async fn keep(connection: &mut SqliteConnection, kept: &ContainerRecord) -> sqlx::Result<()> {
     let changed = signed(kept.changed_ms);
     let mut workload = None;
-    if let Some((id, reference)) = &kept.image {
-        let key = key_of(id, reference);
+    if let Some((key, reference)) = &kept.workload {
         query(
-            "INSERT INTO workload (key, reference, changed_ms) VALUES (?1, ?2, ?3)
+            "INSERT INTO workload (key, reference, changed_ms, entrypoint) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (key) DO UPDATE SET reference = ?2, changed_ms = max(changed_ms, ?3)",
         )
         .bind(key)
         .bind(reference)
         .bind(changed)
+        .bind(entrypoint_of(key))
         .execute(&mut *connection)
         .await?;
         workload = Some(key);

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, FromRow, Row as _, query, query_as, query_scalar, sqlite::SqliteRow};
 
-use super::database::{Database, StoreError, signed, unsigned};
+use super::{
+    database::{Database, StoreError, signed, unsigned},
+    records::entrypoint_of,
+};
 use crate::profile::{
     abi::Abi,
     call::Call,
@@ -198,12 +201,13 @@ impl Database {
             if let Subject::Image(key) = &new.subject {
                 // Its container may not be kept with it yet.
                 query(
-                    "INSERT INTO workload (key, reference, changed_ms) VALUES (?1, ?2, ?3)
+                    "INSERT INTO workload (key, reference, changed_ms, entrypoint) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (key) DO NOTHING",
                 )
                 .bind(key)
                 .bind(new.reference.as_deref().unwrap_or(key))
                 .bind(signed(new.created_ms))
+                .bind(entrypoint_of(key))
                 .execute(&mut *connection)
                 .await?;
             }

@@ -52,7 +52,9 @@ fn a_document_of_observations_is_written_and_taken_up_again() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
         text(&output.stderr),
-        "image:shop:2: the records of 2 containers, 2 of them complete\n"
+        "image:shop:2: the records of 2 containers, 2 of them complete\n\
+         shop:2: 3 containers ran it with other entrypoints: image:shop:2#/bin/sh (2),\n  \
+         image:shop:2#/x%1B%5B31m%20y%403 (1)\n"
     );
     let document: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     assert_eq!(document["format"], "profiler-observations");

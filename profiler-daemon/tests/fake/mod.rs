@@ -212,6 +212,7 @@ async fn answer(
             Command::ExplainImage { image, call, reply } => {
                 drop(reply.send(records::explained(now_ms, &image, call.as_deref())));
             }
+            Command::Workloads { image, reply } => drop(reply.send(records::workloads(&image))),
             Command::Observations(command) => records::answer(command, now_ms),
             Command::Version(command) => versions::answer(command, now_ms),
             Command::Shadow(command) => shadows::answer(command, &events, now_ms),

@@ -6,6 +6,7 @@ use profiler_daemon::{
     api::protocol::{
         ErrorBody, Explanation,
         observations::{Change, Imported, ImportedContainer, RecordedContainer},
+        workloads::ImageWorkload,
     },
     collector::command::observations::ObservationsCommand,
     profile::{
@@ -13,6 +14,7 @@ use profiler_daemon::{
         completeness::Completeness,
         merge::{Coverage, Merged},
         observation::{Observation, Sighting},
+        workload::Named,
     },
 };
 
@@ -92,6 +94,32 @@ pub(super) fn explained(
         return super::error("bad_request", "there is no system call of that name");
     }
     Ok(found)
+}
+
+/// Two of the replicas' image, and a shell of it whose name is as odd as can be.
+pub(super) fn workloads(image: &str) -> Result<Vec<ImageWorkload>, ErrorBody> {
+    let workload = |name: String, containers: u64| {
+        let named = Named::read(&name).unwrap();
+        ImageWorkload {
+            id: named.to_string().replace(&named.image, "sha256:5509"),
+            meant: image == name,
+            entrypoint: named.other,
+            name,
+            containers,
+            imported: 0,
+        }
+    };
+    match image {
+        SHOP => Ok(vec![
+            workload(SHOP.to_owned(), 3),
+            workload(format!("{SHOP}#/bin/sh"), 2),
+            workload(format!("{SHOP}#/x%1B%5B31m%20y%403"), 1),
+        ]),
+        other => super::error(
+            "not_found",
+            &format!("no container of image {other} was recorded"),
+        ),
+    }
 }
 
 fn recorded(now_ms: u64, id: &str, name: &str) -> RecordedContainer {

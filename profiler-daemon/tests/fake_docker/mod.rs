@@ -31,6 +31,9 @@ struct Script {
     answer_after: Duration,
     asked_now: usize,
     asked_at_once: usize,
+    /// Entrypoints of images by id; one that has none here is gone.
+    images: HashMap<String, Value>,
+    images_asked: Vec<String>,
 }
 
 /// The engine.
@@ -117,6 +120,31 @@ impl FakeDocker {
         script.containers.push(container);
     }
 
+    /// Gives a container this entrypoint and command, as the engine tells them.
+    pub(crate) fn made_with(&self, id: &str, entrypoint: &Value, command: &Value) {
+        let mut script = self.script();
+        let container = script.containers.iter_mut().find(|one| one["Id"] == id);
+        let config = &mut container.expect("it was added")["Config"];
+        config["Entrypoint"] = entrypoint.clone();
+        config["Cmd"] = command.clone();
+    }
+
+    /// The image of all containers has this entrypoint; without one it is gone.
+    pub(crate) fn set_image(&self, entrypoint: Option<&Value>) {
+        let mut script = self.script();
+        script.images.clear();
+        if let Some(entrypoint) = entrypoint {
+            script
+                .images
+                .insert("sha256:feed".to_owned(), entrypoint.clone());
+        }
+    }
+
+    /// How often it was asked for an image by its id.
+    pub(crate) fn images_asked(&self) -> usize {
+        self.script().images_asked.len()
+    }
+
     pub(crate) fn remove(&self, id: &str) {
         self.script().containers.retain(|other| other["Id"] != id);
     }
@@ -194,9 +222,25 @@ async fn answer(
             Json(list).into_response()
         }
         ["containers", id, "json"] => inspect(&script, id).await,
+        ["images", id, "json"] if id.starts_with("sha256") => {
+            image(&script, &id.replace("%3A", ":"))
+        }
         ["images", "fake:1", "json"] => Json(json!({"Id": "sha256:feed"})).into_response(),
         ["events"] => events(&script, query.get("since").map(String::as_str)),
         _ => not_found(uri.path()),
+    }
+}
+
+/// An image, as engines tell of one that exposes a port.
+fn image(script: &Mutex<Script>, id: &str) -> Response {
+    let mut script = lock(script);
+    script.images_asked.push(id.to_owned());
+    match script.images.get(id) {
+        Some(entrypoint) => Json(json!({"Id": id, "Config": {
+            "Entrypoint": entrypoint, "Cmd": ["run"], "ExposedPorts": {"80/tcp": {}}, "Labels": null,
+        }}))
+        .into_response(),
+        None => not_found(id),
     }
 }
 

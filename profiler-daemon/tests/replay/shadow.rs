@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Daemon, EVIL, FakeDocker, WEB};
 
 /// An answer to a request, as curl would have it.
-fn ask(daemon: &Daemon, method: &str, path: &str, body: &str) -> (u16, Value) {
+pub(crate) fn ask(daemon: &Daemon, method: &str, path: &str, body: &str) -> (u16, Value) {
     use std::io::{Read, Write};
     let mut stream = std::os::unix::net::UnixStream::connect(daemon.file("s")).unwrap();
     let length = body.len();

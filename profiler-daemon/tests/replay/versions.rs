@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Daemon, FakeDocker, WEB};
 
-pub(super) fn versions(daemon: &Daemon, of: &str) -> Vec<Value> {
+pub(crate) fn versions(daemon: &Daemon, of: &str) -> Vec<Value> {
     let history = daemon.json(&["history", of]);
     history["versions"].as_array().unwrap().clone()
 }

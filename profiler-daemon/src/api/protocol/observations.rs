@@ -10,6 +10,7 @@ use crate::profile::{
     identity::{Engine, Identity, Image, Runtime},
     observation::Observation,
     sound,
+    workload::{Entrypoint, SEPARATOR},
 };
 
 /// What [`Observations::format`] says.
@@ -24,6 +25,8 @@ const MOST_CONTAINERS: usize = 256;
 pub const MOST_NAME: usize = 512;
 /// Bytes of all labels of a container.
 const MOST_LABELS: usize = 256 * 1024;
+/// Bytes of all words of an entrypoint.
+const MOST_ENTRYPOINT: usize = 4096;
 /// Calls lost: more cannot be added up.
 const MOST_LOST: u64 = 1 << 48;
 
@@ -56,6 +59,9 @@ pub struct RecordedContainer {
     pub name: Option<String>,
     /// Its image.
     pub image: Option<Image>,
+    /// The entrypoint that it was made with, if that is not the image's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<Entrypoint>,
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -211,6 +217,7 @@ impl RecordedContainer {
             engine: identity.engine,
             name: identity.name,
             image: identity.image,
+            entrypoint: identity.entrypoint,
             labels: identity.labels,
             runtime: identity.runtime,
             no_new_privileges: identity.no_new_privileges,
@@ -250,6 +257,23 @@ impl RecordedContainer {
             ),
         ] {
             short(&at(key), text.map_or("", String::as_str))?;
+        }
+        // It would pass for another workload's name.
+        for (key, text) in self.image.iter().flat_map(|image| {
+            [
+                ("image.reference", &image.reference),
+                ("image.id", &image.id),
+            ]
+        }) {
+            if text.contains(SEPARATOR) {
+                let odd = format!("{}: no image's has a {SEPARATOR:?}", at(key));
+                return Err(NoDocument(odd));
+            }
+        }
+        let words = self.entrypoint.iter().flat_map(Entrypoint::words);
+        if words.map(|word| word.len() + 1).sum::<usize>() > MOST_ENTRYPOINT {
+            let long = format!("{}: longer than {MOST_ENTRYPOINT} bytes", at("entrypoint"));
+            return Err(NoDocument(long));
         }
         let labels = self
             .labels

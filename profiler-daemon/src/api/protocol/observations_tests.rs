@@ -16,6 +16,7 @@ fn document() -> Value {
             "engine": "docker",
             "name": "web",
             "image": {"reference": "web:1", "id": "sha256:00"},
+            "entrypoint": ["/bin/sh", "-c"],
             "runtime": {"name": "runc", "version": "1.1.5"},
             "no_new_privileges": false,
             "created_ms": 5,
@@ -43,6 +44,17 @@ fn a_document_comes_back_as_it_was() {
     let read_once = read(&document()).unwrap();
     let again = serde_json::to_vec(&read_once).unwrap();
     assert_eq!(Observations::read(&again).unwrap(), read_once);
+    let mut own = document();
+    own["containers"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("entrypoint");
+    let own = read(&own).unwrap();
+    assert_eq!(
+        own.containers[0].entrypoint, None,
+        "as older ones are written"
+    );
+    assert_ne!(own, read_once);
     // What a later writer of the same version adds is passed over.
     let mut more = document();
     more["containers"][0]["observation"]["mood"] = json!("good");
@@ -87,6 +99,26 @@ fn what_cannot_be_is_refused_with_its_place() {
             "/containers/0/engine",
             json!("lxd"),
             "unknown variant `lxd`",
+        ),
+        (
+            "/containers/0/entrypoint",
+            json!([""]),
+            "an entrypoint has at least one word",
+        ),
+        (
+            "/containers/0/entrypoint",
+            json!(["/x", "y".repeat(4096)]),
+            "containers[0].entrypoint: longer than 4096 bytes",
+        ),
+        (
+            "/containers/0/image",
+            json!({"reference": "web:1", "id": "sha256:00#/bin/sh"}),
+            "containers[0].image.id: no image's has a '#'",
+        ),
+        (
+            "/containers/0/image",
+            json!({"reference": "web:1#/bin/sh", "id": ""}),
+            "containers[0].image.reference: no image's",
         ),
         (
             "/containers/0/labels",

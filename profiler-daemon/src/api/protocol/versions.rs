@@ -10,9 +10,10 @@ use crate::profile::{discovery::Discovery, version::Version};
 pub struct History {
     /// What the versions are of: `container` or `image`.
     pub kind: String,
-    /// The container's full id; the image's id, or its reference where it has none.
+    /// The container's full id; the image's id, or its reference where it has none, with a `#` and the
+    /// entrypoint if that is not the image's own.
     pub id: String,
-    /// The container's name, or the image's reference.
+    /// The container's name, or the image's reference, with the entrypoint as in `id`.
     pub name: String,
     /// The digest of what is known now: a version is made of it after a quiet while. None when
     /// nothing is known any more but the versions.

@@ -15,9 +15,9 @@ pub enum ObservationsCommand {
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Vec<RecordedContainer>>>,
     },
-    /// The records of all containers of an image.
+    /// The records of all containers of an image that were made with one entrypoint.
     OfImage {
-        /// Reference or id.
+        /// Reference or id, and the entrypoint if not the image's own is meant.
         image: String,
         /// Where the answer goes.
         reply: oneshot::Sender<Answer<Vec<RecordedContainer>>>,

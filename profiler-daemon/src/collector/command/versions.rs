@@ -13,7 +13,7 @@ use crate::{
 pub enum Of {
     /// A container's name, id or id prefix.
     Container(String),
-    /// An image's reference or id.
+    /// An image's reference or id, and the entrypoint if not the image's own is meant.
     Image(String),
 }
 
