@@ -139,8 +139,9 @@ impl Collector {
                     ),
                 ));
             }
-            self.containers
-                .insert(kept.identity.id.clone(), Container::kept(kept));
+            let id = kept.identity.id.clone();
+            let container = Container::kept(kept, &mut self.executables);
+            self.containers.insert(id, container);
         }
         self.forget_oldest();
         Ok(Imported { containers: told })

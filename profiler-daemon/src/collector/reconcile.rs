@@ -22,7 +22,7 @@ impl Collector {
             // Before this recording began, perhaps before a reboot, an id meant another cgroup.
             let same_recording = kept.changed_ms >= since_ms;
             let cgroups = kept.cgroups.clone();
-            let mut container = Container::kept(kept);
+            let mut container = Container::kept(kept, &mut self.executables);
             for cgroup in cgroups.into_iter().filter(|_| same_recording) {
                 if matches!(self.source.snapshot(cgroup), Ok(Some(_))) {
                     self.shadows.take_up(cgroup);
