@@ -10,6 +10,8 @@
 )]
 
 mod fake_docker;
+#[path = "replay/kept.rs"]
+mod kept;
 #[path = "replay/shadow.rs"]
 mod shadow;
 #[path = "replay/versions.rs"]

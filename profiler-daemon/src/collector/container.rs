@@ -89,7 +89,7 @@ impl Container {
         Self {
             root: kept.cgroup,
             cgroups: BTreeSet::new(),
-            ended: recorded.then_some(observation),
+            ended: recorded.then(|| observation.without_gaps()),
             sightings,
             logged: BTreeMap::new(),
             in_flight,

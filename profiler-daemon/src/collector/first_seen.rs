@@ -39,7 +39,8 @@ impl Maker {
 /// The first sightings of one container's calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FirstSightings {
-    seen: BTreeMap<Call, FirstSeen>,
+    /// By call, sorted: a map would have gaps.
+    seen: Vec<(Call, FirstSeen)>,
     makers: Vec<Maker>,
 }
 
@@ -47,7 +48,6 @@ impl FirstSightings {
     /// Holds what was kept.
     pub(super) fn of(sightings: &BTreeMap<Call, Sighting>, names: &mut Names) -> Self {
         let mut makers = Vec::new();
-        // Collected, and not inserted one by one, for then the map has no gaps.
         let seen = sightings
             .iter()
             .map(|(call, one)| (*call, first_seen(one, &mut makers, names)))
@@ -58,15 +58,21 @@ impl FirstSightings {
 
     /// Notes a sighting, unless there was one of that call before.
     pub(super) fn note(&mut self, call: Call, sighting: &Sighting, names: &mut Names) {
-        let makers = &mut self.makers;
-        self.seen
-            .entry(call)
-            .or_insert_with(|| first_seen(sighting, makers, names));
+        if let Err(place) = self.place_of(call) {
+            let seen = first_seen(sighting, &mut self.makers, names);
+            self.seen.insert(place, (call, seen));
+        }
     }
 
     /// When a call was seen first, milliseconds since the epoch.
     pub(super) fn at_ms(&self, call: Call) -> Option<u64> {
-        self.seen.get(&call).map(|seen| seen.at_ms)
+        let place = self.place_of(call).ok()?;
+        self.seen.get(place).map(|(_, seen)| seen.at_ms)
+    }
+
+    /// Where a call is, or where it would be.
+    fn place_of(&self, call: Call) -> Result<usize, usize> {
+        self.seen.binary_search_by_key(&call, |(call, _)| *call)
     }
 
     /// All of them as they were noted.
@@ -165,7 +171,8 @@ mod tests {
         let held = FirstSightings::of(&various(), &mut names);
         assert_eq!(held.sightings(), various());
         let mut noted = FirstSightings::default();
-        for (call, one) in various() {
+        // In any order.
+        for (call, one) in various().into_iter().rev() {
             noted.note(call, &one, &mut names);
             assert_eq!(noted.at_ms(call), Some(one.at_ms));
         }
@@ -209,7 +216,12 @@ mod tests {
         let seen = |from| {
             let calls = (from..from + 300).map(|nr| Call::new(Abi::X86_64, nr));
             calls
-                .map(|call| (call, sighting(u64::from(call.nr), Some("/app"), "app", 7, 1)))
+                .map(|call| {
+                    (
+                        call,
+                        sighting(u64::from(call.nr), Some("/app"), "app", 7, 1),
+                    )
+                })
                 .collect::<BTreeMap<_, _>>()
         };
         let one = FirstSightings::of(&seen(0), &mut names);

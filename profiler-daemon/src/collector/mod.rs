@@ -45,7 +45,7 @@ use self::{
     drift::Drift,
     executables::Executables,
     logged::KernelLog,
-    ports::{Home, Keep, Places, Processes},
+    ports::{Home, Keep, KeepError, Places, Processes},
     recent_pids::RecentPids,
     shadow::Shadows,
     versions::Versions,
@@ -154,8 +154,10 @@ pub struct Collector {
 
 impl Collector {
     /// Takes up what an earlier daemon kept, and what runs already.
-    #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    ///
+    /// # Errors
+    /// What was kept of containers could not be read.
+    pub fn new(parts: Parts) -> Result<Self, KeepError> {
         let Parts {
             source,
             places,
@@ -199,7 +201,7 @@ impl Collector {
             shortcomings,
         };
         collector.read_losses();
-        collector.take_up_kept();
+        collector.take_up_kept()?;
         collector.take_up_running();
         collector.take_up_versions();
         collector.take_up_promoted();
@@ -210,7 +212,7 @@ impl Collector {
                 tracing::error!(shadow = name, "{}", error.message);
             }
         }
-        collector
+        Ok(collector)
     }
 
     /// All news from now on. Whoever must miss nothing asks before the collector works.
@@ -325,7 +327,7 @@ impl Collector {
     }
 
     /// Notes whether keeping works; said once when it changes.
-    fn kept(&mut self, result: Result<(), ports::KeepError>) -> bool {
+    fn kept(&mut self, result: Result<(), KeepError>) -> bool {
         match result {
             Ok(()) => {
                 if self.keep_failure.take().is_some() {

@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Collector, ENDED_LIMIT, Owner, container::Container, phases::Phases, ports::Place};
+use super::{
+    Collector, ENDED_LIMIT, Owner,
+    container::Container,
+    phases::Phases,
+    ports::{KeepError, Place},
+};
 
 /// How often every record is looked over though no news was lost.
 const LOOK_OVER_MS: u64 = 60_000;
@@ -15,9 +20,15 @@ const TIDY: Duration = Duration::from_secs(600);
 impl Collector {
     /// Containers that an earlier daemon kept, and the records that the kernel still holds of them:
     /// those that ended while no daemon ran are on no path and in no engine's list any more.
-    pub(super) fn take_up_kept(&mut self) {
+    ///
+    /// # Errors
+    /// They could not be read. Who went on without them would write less over them.
+    pub(super) fn take_up_kept(&mut self) -> Result<(), KeepError> {
         let since_ms = self.source.facts().since_ms;
-        for kept in self.keep.containers() {
+        for known in self.keep.container_ids()? {
+            let Some(kept) = self.keep.container(&known)? else {
+                continue;
+            };
             let id = kept.identity.id.clone();
             // Before this recording began, perhaps before a reboot, an id meant another cgroup.
             let same_recording = kept.changed_ms >= since_ms;
@@ -35,6 +46,7 @@ impl Collector {
             }
             self.containers.insert(id, container);
         }
+        Ok(())
     }
 
     /// Containers that run already: recorded from here on, their start not seen unless an

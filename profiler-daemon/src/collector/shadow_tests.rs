@@ -73,10 +73,7 @@ fn news_that_was_asked_for_again_is_no_first_sighting() {
     assert!(!shadows.is_repeated(7, CALL, 9, None), "under way by then");
     assert!(!shadows.is_repeated(8, CALL, 30, None), "another cgroup");
     assert!(shadows.is_repeated(7, CALL, 9, Some(8)), "known");
-    assert!(
-        !shadows.is_repeated(7, CALL, 9, Some(9)),
-        "itself"
-    );
+    assert!(!shadows.is_repeated(7, CALL, 9, Some(9)), "itself");
     shadows.forget_cgroup(7);
     assert!(!shadows.is_repeated(7, CALL, 30, None));
 }

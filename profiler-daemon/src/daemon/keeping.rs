@@ -26,23 +26,17 @@ use crate::{
 pub(super) struct Records {
     database: Database,
     retention: Retention,
-    /// What was kept of containers, until it is asked for.
-    kept: Vec<(String, String)>,
 }
 
 impl Records {
-    /// Opens the database and reads what is kept. Who began without it would write less over it.
+    /// Opens the database.
     ///
     /// # Errors
-    /// It cannot be opened or read.
+    /// It cannot be opened.
     pub(super) fn open(root: &Path, retention: Retention) -> Result<Self, StoreError> {
-        block_on(async {
-            let mut database = Database::open(root).await?;
-            Ok(Self {
-                kept: database.containers().await?,
-                database,
-                retention,
-            })
+        Ok(Self {
+            database: block_on(Database::open(root))?,
+            retention,
         })
     }
 }
@@ -82,12 +76,13 @@ fn told<T: Default>(result: Result<T, KeepError>) -> T {
 }
 
 impl Keep for Records {
-    fn containers(&mut self) -> Vec<KeptContainer> {
-        let records = std::mem::take(&mut self.kept);
-        let parsed = records
-            .iter()
-            .map(|(id, record)| read(&format!("the container {id}"), record));
-        parsed.filter_map(|record| told(record.map(Some))).collect()
+    fn container_ids(&mut self) -> Result<Vec<String>, KeepError> {
+        waited(self.database.container_ids())
+    }
+
+    fn container(&mut self, id: &str) -> Result<Option<KeptContainer>, KeepError> {
+        let record = waited(self.database.container(id))?;
+        Ok(record.and_then(|text| told(read(&format!("the container {id}"), &text).map(Some))))
     }
 
     fn keep(&mut self, container: &KeptContainer) -> Result<(), KeepError> {

@@ -2,6 +2,7 @@
 
 mod host;
 mod keeping;
+mod memory;
 mod processes;
 mod recording;
 mod shadows;
@@ -27,7 +28,7 @@ use crate::{
         mount::MountError,
         tree::{CgroupTree, TreeError},
     },
-    collector::{Collector, Inbox, Parts},
+    collector::{Collector, Inbox, Parts, ports::KeepError},
     config::{Config, ConfigError, Flags},
     docker::{
         endpoint::{Endpoint, EndpointError},
@@ -54,6 +55,8 @@ enum DaemonError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     #[error(transparent)]
     Mount(#[from] MountError),
     #[error(transparent)]
@@ -178,7 +181,7 @@ impl Running {
             settle_ms: u64::from(config.settle_s) * 1000,
             shadows,
             shortcomings,
-        });
+        })?;
 
         // Before the collector works, for its first news may be of what happened without a daemon.
         let drift_news = collector.watch();
@@ -225,6 +228,11 @@ impl Running {
                 "webhook"
             });
         }
+        let token = stop.clone();
+        tasks.spawn(async move {
+            memory::tend(token).await;
+            "memory"
+        });
         let token = stop.clone();
         tasks.spawn(async move {
             if let Err(error) = server::serve(socket, command_tx, token).await {
