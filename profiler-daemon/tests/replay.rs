@@ -14,6 +14,8 @@ mod clock;
 #[path = "replay/drift.rs"]
 mod drift;
 mod fake_docker;
+#[path = "replay/kept.rs"]
+mod kept;
 #[path = "replay/shadow.rs"]
 mod shadow;
 #[path = "replay/versions.rs"]

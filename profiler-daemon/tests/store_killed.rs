@@ -132,8 +132,9 @@ fn numbers(folder: &Path) -> Vec<u64> {
         }
         if let Some(newest) = versions.last() {
             // The record was kept before the version.
-            let records = database.containers().await.unwrap();
-            let kept = records[0].1.split_once(' ').unwrap().0.parse::<u64>();
+            let ids = database.container_ids().await.unwrap();
+            let record = database.container(&ids[0]).await.unwrap().unwrap();
+            let kept = record.split_once(' ').unwrap().0.parse::<u64>();
             assert!(kept.unwrap() >= newest.number);
         }
         database.close().await.unwrap();

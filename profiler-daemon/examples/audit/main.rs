@@ -137,10 +137,9 @@ async fn ended(recorder: &Recorder, id: &str) -> Result<()> {
 /// Writes down one container under many names.
 async fn multiply(folder: &Path, id: &str) -> Result<()> {
     let mut database = Database::open(&folder.join("state")).await?;
-    let records = database.containers().await?;
-    let record = records.iter().find(|(known, _)| known == id);
-    let (_, record) = record.context("the container was not kept")?;
-    let mut kept: Value = serde_json::from_str(record)?;
+    let record = database.container(id).await?;
+    let record = record.context("the container was not kept")?;
+    let mut kept: Value = serde_json::from_str(&record)?;
     for number in 0..KNOWN {
         let id = format!("{number:0>64x}");
         let identity = &mut kept["identity"];

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     executables::Executables,
+    first_seen::FirstSightings,
     logged::Logged,
     observed::part,
     phases::Phases,
@@ -17,7 +18,7 @@ use crate::{
         asked::Asked,
         call::{Call, CallSet},
         identity::Identity,
-        observation::{Observation, Sighting},
+        observation::Observation,
     },
     recording::source::Source,
 };
@@ -41,7 +42,7 @@ pub(super) struct Container {
     /// What cgroups recorded that are gone, and what was kept by an earlier daemon.
     pub(super) ended: Option<Observation>,
     /// First sightings, of all its cgroups.
-    pub(super) sightings: BTreeMap<Call, Sighting>,
+    pub(super) sightings: FirstSightings,
     /// Calls that its filter lets through and has the kernel log, since this daemon began.
     pub(super) logged: BTreeMap<Call, Logged>,
     /// Calls in flight when the recording began.
@@ -73,7 +74,7 @@ impl Container {
             root: None,
             cgroups: BTreeSet::new(),
             ended: None,
-            sightings: BTreeMap::new(),
+            sightings: FirstSightings::default(),
             logged: BTreeMap::new(),
             in_flight: CallSet::new(),
             phases: Phases::default(),
@@ -88,15 +89,16 @@ impl Container {
     }
 
     /// A container that an earlier daemon kept.
-    pub(super) fn kept(kept: KeptContainer) -> Self {
+    pub(super) fn kept(kept: KeptContainer, executables: &mut Executables) -> Self {
         let mut observation = kept.observation;
         let sightings = std::mem::take(&mut observation.sightings);
+        let sightings = FirstSightings::of(&sightings, &mut executables.names);
         let in_flight = observation.in_flight.clone();
         let recorded = observation.first_ms.is_some();
         Self {
             root: kept.cgroup,
             cgroups: BTreeSet::new(),
-            ended: recorded.then_some(observation),
+            ended: recorded.then(|| observation.without_gaps()),
             sightings,
             logged: BTreeMap::new(),
             in_flight,
@@ -125,12 +127,7 @@ impl Container {
         self.asked = self.asked.take().or(kept.asked);
         self.root = self.root.take().or(kept.root);
         self.cgroups.extend(kept.cgroups);
-        for (call, sighting) in kept.sightings {
-            match self.sightings.get(&call) {
-                Some(known) if known.at_ms <= sighting.at_ms => {}
-                _ => drop(self.sightings.insert(call, sighting)),
-            }
-        }
+        self.sightings.join(kept.sightings);
         self.in_flight.extend(&kept.in_flight);
         if let Some(ended) = kept.ended {
             self.bury(ended);
@@ -213,11 +210,7 @@ impl Container {
         if self.identity.health_check == Some(false) {
             whole.origins.without_health_check();
         }
-        whole.sightings = self
-            .sightings
-            .iter()
-            .map(|(call, sighting)| (*call, sighting.clone()))
-            .collect();
+        whole.sightings = self.sightings.sightings();
         whole
             .refusals
             .sort_by_key(|refusal| (refusal.by_runtime, refusal.call, refusal.with));
@@ -227,7 +220,7 @@ impl Container {
     /// What is to be kept of it: only what the kernel does not hold. `boot` is this run of the kernel.
     pub(super) fn to_keep(&self, lost_now: u64, boot: Option<&str>) -> KeptContainer {
         let mut observation = self.ended.clone().unwrap_or_default();
-        observation.sightings = self.sightings.clone();
+        observation.sightings = self.sightings.sightings();
         observation.in_flight = self.in_flight.clone();
         KeptContainer {
             identity: self.identity.clone(),

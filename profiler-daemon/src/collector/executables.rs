@@ -1,6 +1,11 @@
 //! Which executable an execution was of. Bounded: the oldest are forgotten.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::names::Names;
 
 /// Executions remembered at most. A forgotten one costs a name in later evidence.
 const LIMIT: usize = 16_384;
@@ -8,14 +13,20 @@ const LIMIT: usize = 16_384;
 /// Paths by execution.
 #[derive(Debug, Default)]
 pub struct Executables {
-    paths: HashMap<u64, Box<str>>,
+    paths: HashMap<u64, Arc<str>>,
     order: VecDeque<u64>,
+    /// The paths, and what else is known of programs by name.
+    pub(super) names: Names,
 }
 
 impl Executables {
     /// Remembers one.
     pub fn insert(&mut self, exec_id: u64, path: &str) {
-        if path.is_empty() || self.paths.insert(exec_id, path.into()).is_some() {
+        if path.is_empty() {
+            return;
+        }
+        let path = self.names.shared(path);
+        if self.paths.insert(exec_id, path).is_some() {
             return;
         }
         self.order.push_back(exec_id);

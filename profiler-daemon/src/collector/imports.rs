@@ -140,9 +140,10 @@ impl Collector {
                     ),
                 ));
             }
-            new.push(identity.id.clone());
-            self.containers
-                .insert(kept.identity.id.clone(), Container::kept(kept));
+            let id = kept.identity.id.clone();
+            new.push(id.clone());
+            let container = Container::kept(kept, &mut self.executables);
+            self.containers.insert(id, container);
         }
         self.version_imported(&new);
         self.forget_oldest();

@@ -113,14 +113,12 @@ impl Collector {
             pid,
             session,
         };
-        let known = container.sightings.get(&call);
+        let known = container.sightings.at_ms(call);
         let repeated = refused.is_none() && self.shadows.is_repeated(cgroup, call, at_ms, known);
         if !repeated {
             if refused.is_none() {
-                container
-                    .sightings
-                    .entry(call)
-                    .or_insert_with(|| sighting.clone());
+                let names = &mut self.executables.names;
+                container.sightings.note(call, &sighting, names);
             }
             container.unkept = true;
             container.changed_ms = self.clock.ordered(at_ms);

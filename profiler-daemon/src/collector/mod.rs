@@ -14,11 +14,13 @@ mod engine;
 mod evidence;
 pub mod executables;
 mod filters;
+mod first_seen;
 mod history;
 mod images;
 mod imports;
 mod kernel_news;
 mod logged;
+mod names;
 pub mod observed;
 #[cfg(test)]
 mod on_paper;
@@ -51,7 +53,7 @@ use self::{
     drift::Drift,
     executables::Executables,
     logged::KernelLog,
-    ports::{Home, Keep, Places, Processes},
+    ports::{Home, Keep, KeepError, Places, Processes},
     recent_pids::RecentPids,
     retention::RecordBounds,
     shadow::Shadows,
@@ -168,8 +170,10 @@ pub struct Collector {
 
 impl Collector {
     /// Takes up what an earlier daemon kept, and what runs already.
-    #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    ///
+    /// # Errors
+    /// What was kept of containers could not be read.
+    pub fn new(parts: Parts) -> Result<Self, KeepError> {
         let Parts {
             source,
             places,
@@ -223,7 +227,7 @@ impl Collector {
             shortcomings,
         };
         collector.read_losses();
-        collector.take_up_kept();
+        collector.take_up_kept()?;
         collector.take_up_running();
         collector.take_up_versions();
         collector.take_up_promoted();
@@ -234,7 +238,7 @@ impl Collector {
                 tracing::error!(shadow = name, "{}", error.message);
             }
         }
-        collector
+        Ok(collector)
     }
 
     /// All news from now on. Whoever must miss nothing asks before the collector works.
@@ -343,7 +347,7 @@ impl Collector {
     }
 
     /// Notes whether keeping works; said once when it changes.
-    fn kept(&mut self, result: Result<(), ports::KeepError>) -> bool {
+    fn kept(&mut self, result: Result<(), KeepError>) -> bool {
         match result {
             Ok(()) => {
                 if self.keep_failure.take().is_some() {

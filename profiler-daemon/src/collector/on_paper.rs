@@ -154,6 +154,7 @@ impl Ground {
             },
             shortcomings: Vec::new(),
         })
+        .unwrap()
     }
 
     /// A container's program runs in a cgroup and makes these calls.
@@ -334,8 +335,12 @@ impl Source for PaperKernel {
 }
 
 impl Keep for Ground {
-    fn containers(&mut self) -> Vec<KeptContainer> {
-        self.paper().kept.values().cloned().collect()
+    fn container_ids(&mut self) -> Result<Vec<String>, KeepError> {
+        Ok(self.paper().kept.keys().cloned().collect())
+    }
+
+    fn container(&mut self, id: &str) -> Result<Option<KeptContainer>, KeepError> {
+        Ok(self.paper().kept.get(id).cloned())
     }
 
     fn keep(&mut self, container: &KeptContainer) -> Result<(), KeepError> {

@@ -162,8 +162,18 @@ pub enum Reach {
 /// Where to keep what must outlive a cgroup. Each method is done when it returns, and takes no
 /// longer than a write to the disk: the collector waits for it.
 pub trait Keep: Send {
-    /// Everything that was kept of containers, once. What cannot be read is told and left alone.
-    fn containers(&mut self) -> Vec<KeptContainer>;
+    /// Ids of the containers of which something is kept, sorted.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn container_ids(&mut self) -> Result<Vec<String>, KeepError>;
+    /// What is kept of one container: one at a time, for all of them together take more memory than the
+    /// daemon may. None if that is nothing, or nothing that this version understands, which is told and
+    /// left alone.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn container(&mut self, id: &str) -> Result<Option<KeptContainer>, KeepError>;
     /// Keeps a container, in place of what was kept of it.
     ///
     /// # Errors

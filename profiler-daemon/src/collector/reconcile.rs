@@ -9,7 +9,7 @@ use super::{
     Collector, Owner,
     container::Container,
     phases::Phases,
-    ports::{Place, Reach},
+    ports::{KeepError, Place, Reach},
 };
 
 /// How often every record is looked over though no news was lost.
@@ -20,10 +20,16 @@ const TIDY: Duration = Duration::from_secs(600);
 impl Collector {
     /// Containers that an earlier daemon kept, and the records that the kernel still holds of them:
     /// those that ended while no daemon ran are on no path and in no engine's list any more.
-    pub(super) fn take_up_kept(&mut self) {
+    ///
+    /// # Errors
+    /// They could not be read. Who went on without them would write less over them.
+    pub(super) fn take_up_kept(&mut self) -> Result<(), KeepError> {
         let since_ms = self.source.facts().since_ms;
         let lost = self.lost_calls();
-        for kept in self.keep.containers() {
+        for known in self.keep.container_ids()? {
+            let Some(kept) = self.keep.container(&known)? else {
+                continue;
+            };
             let id = kept.identity.id.clone();
             self.clock.follow(kept.changed_ms.max(kept.met_ms));
             // In another run of the kernel an id meant another cgroup. Where that is not known, times
@@ -33,7 +39,7 @@ impl Collector {
                 None => kept.changed_ms >= since_ms,
             };
             let cgroups = kept.cgroups.clone();
-            let mut container = Container::kept(kept);
+            let mut container = Container::kept(kept, &mut self.executables);
             for cgroup in cgroups.into_iter().filter(|_| same_recording) {
                 if matches!(self.source.snapshot(cgroup), Ok(Some(_))) {
                     self.shadows.take_up(cgroup);
@@ -58,6 +64,7 @@ impl Collector {
             }
             self.containers.insert(id, container);
         }
+        Ok(())
     }
 
     /// Tries again to keep anything, where that was impossible.
@@ -71,7 +78,8 @@ impl Collector {
         self.looked_over = None;
         if reach == Reach::Found {
             self.learned = self.keep.learned();
-            self.take_up_kept();
+            let result = self.take_up_kept();
+            self.kept(result);
             self.take_up_versions();
             self.take_up_promoted();
         }

@@ -164,8 +164,8 @@ fn what_runs_when_the_engine_tells_that_it_was_made_anew_is_the_later_ones() {
     assert_eq!(made(&mut collector, &web), of(&[1, 2]));
     assert_eq!(made(&mut collector, &earlier), of(&[0, 1]));
     let seen = |collector: &Collector, id: &str| -> Vec<String> {
-        let sightings = collector.containers[id].sightings.values();
-        sightings.map(|one| one.comm.clone()).collect()
+        let sightings = collector.containers[id].sightings.sightings();
+        sightings.into_values().map(|one| one.comm).collect()
     };
     assert_eq!(seen(&collector, &web), ["in 8"]);
     assert_eq!(seen(&collector, &earlier), ["in 7", "in 7"]);

@@ -169,8 +169,8 @@ impl Shadows {
         self.taken_up.remove(&cgroup);
     }
 
-    /// News of a call is no first sighting: it was asked for again. `first` is the sighting that is
-    /// known already.
+    /// News of a call is no first sighting: it was asked for again. `first_ms` is when it was seen
+    /// first, as far as that is known already.
     ///
     /// News that is older than the question was under way when it was asked, and answers nothing.
     pub(super) fn is_repeated(
@@ -178,9 +178,9 @@ impl Shadows {
         cgroup: u64,
         call: Call,
         at_ms: u64,
-        first: Option<&Sighting>,
+        first_ms: Option<u64>,
     ) -> bool {
-        let known = first.is_some_and(|first| first.at_ms < at_ms);
+        let known = first_ms.is_some_and(|first_ms| first_ms < at_ms);
         let asked = self.asked.get(&cgroup).and_then(|calls| calls.get(&call));
         // The kernel's clock and ours may differ by a millisecond; what is known already settles it.
         asked.is_some_and(|asked| known || *asked <= at_ms)

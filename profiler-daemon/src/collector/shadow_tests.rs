@@ -6,7 +6,7 @@ use super::{Attachment, Foreseen, Shadows, Target};
 use crate::{
     api::protocol::shadows::Origin,
     audit::shadow::{Forecast, Shadow},
-    profile::{abi::Abi, call::Call, observation::Sighting},
+    profile::{abi::Abi, call::Call},
     seccomp::action::Action,
 };
 
@@ -18,16 +18,6 @@ fn foreseen(certain: bool) -> Foreseen {
         certain,
     };
     Foreseen::made_already(forecast, false, None)
-}
-
-fn sighting(at_ms: u64) -> Sighting {
-    Sighting {
-        at_ms,
-        exe: None,
-        comm: "sh".into(),
-        pid: 1,
-        session: 1,
-    }
 }
 
 fn holding(foreseen: Foreseen) -> Shadows {
@@ -82,11 +72,8 @@ fn news_that_was_asked_for_again_is_no_first_sighting() {
     assert!(shadows.is_repeated(7, CALL, 10, None));
     assert!(!shadows.is_repeated(7, CALL, 9, None), "under way by then");
     assert!(!shadows.is_repeated(8, CALL, 30, None), "another cgroup");
-    assert!(shadows.is_repeated(7, CALL, 9, Some(&sighting(8))), "known");
-    assert!(
-        !shadows.is_repeated(7, CALL, 9, Some(&sighting(9))),
-        "itself"
-    );
+    assert!(shadows.is_repeated(7, CALL, 9, Some(8)), "known");
+    assert!(!shadows.is_repeated(7, CALL, 9, Some(9)), "itself");
     shadows.forget_cgroup(7);
     assert!(!shadows.is_repeated(7, CALL, 30, None));
 }
@@ -99,8 +86,8 @@ fn an_earlier_daemon_may_have_asked() {
         !shadows.is_repeated(7, CALL, 30, None),
         "nothing known of it"
     );
-    assert!(shadows.is_repeated(7, CALL, 30, Some(&sighting(20))));
-    assert!(!shadows.is_repeated(8, CALL, 30, Some(&sighting(20))));
+    assert!(shadows.is_repeated(7, CALL, 30, Some(20)));
+    assert!(!shadows.is_repeated(8, CALL, 30, Some(20)));
 }
 
 #[test]

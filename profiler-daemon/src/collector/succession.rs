@@ -177,14 +177,10 @@ impl Container {
             .unwrap_or_default();
         // Two readings of one time may differ by a little.
         let began_ms = began_ms.saturating_sub(READINGS_MS);
-        let (of_later, of_earlier) =
-            std::mem::take(&mut self.sightings)
-                .into_iter()
-                .partition(|(call, sighting)| {
-                    let known = ended.is_some_and(|ended| ended.observed.contains(call));
-                    !known || sighting.at_ms >= began_ms
-                });
-        (later.sightings, self.sightings) = (of_later, of_earlier);
+        later.sightings = self.sightings.take_out(|call, at_ms| {
+            let known = ended.is_some_and(|ended| ended.observed.contains(&call));
+            !known || at_ms >= began_ms
+        });
         self.lost = Some(self.lost_earlier);
         Some(later)
     }

@@ -20,8 +20,6 @@ pub(super) struct Held {
     /// What the database held at the beginning was read. It is not begun anew then: where its file is
     /// gone, a file system is not mounted.
     known: bool,
-    /// What was kept of containers, until it is asked for.
-    kept: Vec<(String, String)>,
 }
 
 enum Hold {
@@ -37,30 +35,24 @@ impl Held {
     /// It cannot be opened for another reason, or not be read: who began without it would write less over
     /// it.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
-        let held = |hold, kept: Option<_>| Self {
+        let held = |hold, known| Self {
             root: root.to_owned(),
             hold,
-            known: kept.is_some(),
-            kept: kept.unwrap_or_default(),
+            known,
         };
         match block_on(opened(root)) {
-            Ok((database, kept)) => Ok(held(Hold::Open(database), Some(kept))),
+            Ok(database) => Ok(held(Hold::Open(database), true)),
             Err(error) if error.is_read_only() => {
                 let why = told(&error);
                 tracing::error!("{why}; recording goes on in the kernel's maps");
                 // One that is damaged or of another program is no more welcome for that.
-                let kept = block_on(read_only(root, &async |database: &mut Database| {
-                    database.containers().await
+                let read = block_on(read_only(root, &async |database: &mut Database| {
+                    database.container_ids().await
                 }))?;
-                Ok(held(Hold::Shut(why), kept))
+                Ok(held(Hold::Shut(why), read.is_some()))
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// What was kept of containers by the daemons before: once.
-    pub(super) fn kept(&mut self) -> Vec<(String, String)> {
-        std::mem::take(&mut self.kept)
     }
 
     /// Why nothing can be kept; none while it can.
@@ -146,11 +138,8 @@ impl Held {
             return self.shut_for(why);
         }
         match block_on(opened(&self.root)) {
-            Ok((database, kept)) => {
+            Ok(database) => {
                 self.hold = Hold::Open(database);
-                if !self.known {
-                    self.kept = kept;
-                }
                 self.known = true;
             }
             Err(error) => self.shut_for(told(&error)),
@@ -165,11 +154,11 @@ impl Held {
     }
 }
 
-/// The database to be written, and what is kept in it of containers.
-async fn opened(root: &Path) -> Result<(Database, Vec<(String, String)>), StoreError> {
+/// The database to be written, if it can be read too.
+async fn opened(root: &Path) -> Result<Database, StoreError> {
     let mut database = Database::open(root).await?;
-    let kept = database.containers().await?;
-    Ok((database, kept))
+    database.container_ids().await?;
+    Ok(database)
 }
 
 /// Works with the database as it lies there; none if there is none that can be read so.

@@ -29,7 +29,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Opens the database and reads what is kept.
+    /// Opens the database.
     ///
     /// # Errors
     /// It cannot be opened or read. That the state directory cannot be written is none: it is told, and
@@ -85,16 +85,23 @@ fn told<T: Default>(result: Result<T, KeepError>) -> T {
 }
 
 impl Keep for Records {
-    fn containers(&mut self) -> Vec<KeptContainer> {
-        let records = self.held.kept();
-        let parsed = records.iter().map(|(id, record)| {
-            let kept: KeptContainer = read(&format!("the container {id}"), record)?;
-            Ok(KeptContainer {
-                bytes: record.len() as u64,
+    fn container_ids(&mut self) -> Result<Vec<String>, KeepError> {
+        self.held
+            .read(async |database| database.container_ids().await)
+    }
+
+    fn container(&mut self, id: &str) -> Result<Option<KeptContainer>, KeepError> {
+        let record = self
+            .held
+            .read(async |database| database.container(id).await)?;
+        let kept = record.and_then(|text| {
+            let kept: KeptContainer = told(read(&format!("the container {id}"), &text).map(Some))?;
+            Some(KeptContainer {
+                bytes: text.len() as u64,
                 ..kept
             })
         });
-        parsed.filter_map(|record| told(record.map(Some))).collect()
+        Ok(kept)
     }
 
     fn keep(&mut self, container: &KeptContainer) -> Result<(), KeepError> {

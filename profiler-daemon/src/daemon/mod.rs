@@ -3,6 +3,7 @@
 mod held;
 mod host;
 mod keeping;
+mod memory;
 mod processes;
 mod recording;
 mod shadows;
@@ -33,7 +34,7 @@ use crate::{
         tree::{CgroupTree, TreeError},
     },
     claim::{Claim, ClaimError},
-    collector::{Collector, Inbox, Parts, retention::RecordBounds},
+    collector::{Collector, Inbox, Parts, ports::KeepError, retention::RecordBounds},
     config::{Config, ConfigError, Flags},
     docker::{
         endpoint::{Endpoint, EndpointError},
@@ -60,6 +61,8 @@ enum DaemonError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     #[error(transparent)]
     Mount(#[from] MountError),
     #[error(transparent)]
@@ -194,7 +197,7 @@ impl Running {
             settle_ms: u64::from(config.settle_s) * 1000,
             shadows,
             shortcomings,
-        });
+        })?;
 
         // Before the collector works, for its first news may be of what happened without a daemon.
         let drift_news = collector.watch();
@@ -241,6 +244,11 @@ impl Running {
                 "webhook"
             });
         }
+        let token = stop.clone();
+        tasks.spawn(async move {
+            memory::tend(token).await;
+            "memory"
+        });
         let token = stop.clone();
         tasks.spawn(async move {
             if let Err(error) = server::serve(socket, command_tx, token).await {

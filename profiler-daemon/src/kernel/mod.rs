@@ -15,7 +15,7 @@ mod layout;
 mod live;
 mod load;
 mod loaded_filters;
-mod memory;
+pub(crate) mod memory;
 mod object;
 mod offsets;
 mod pins;

@@ -215,9 +215,11 @@ fn refused_to_programs(observation: &Observation) -> CallSet {
 
 /// Calls that the kernel knew and no table here names.
 fn unnamed_calls(observation: &Observation) -> CallSet {
-    (&observation.observed - &observation.probes())
-        .into_iter()
-        .filter(|call| table::name(*call).is_none())
+    // Names first: nearly all have one, and `list` asks this of every container.
+    let observed = observation.observed.iter();
+    observed
+        .filter(|call| table::name(**call).is_none() && !observation.is_probe(**call))
+        .copied()
         .collect()
 }
 

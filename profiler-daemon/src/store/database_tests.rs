@@ -98,9 +98,7 @@ fn what_is_kept_comes_back() {
 
     let mut database = open(dir.path());
     block_on(async {
-        let kept = database.containers().await.unwrap();
-        let ids: Vec<&str> = kept.iter().map(|(id, _)| id.as_str()).collect();
-        assert_eq!(ids, ["a", "b"]);
+        assert_eq!(database.container_ids().await.unwrap(), ["a", "b"]);
         assert_eq!(database.learned().await.unwrap().as_deref(), Some("two"));
         let filter = database.filter("ff").await.unwrap();
         assert_eq!(filter, Some(vec![1, 2]), "a filter does not change");
@@ -113,7 +111,8 @@ fn what_is_kept_comes_back() {
         assert_eq!(content.0, version(&web(), 3, 0).basis);
         assert!(database.content(&web(), 2).await.unwrap().is_none());
         database.forget_container("b").await.unwrap();
-        assert_eq!(database.containers().await.unwrap().len(), 1);
+        assert_eq!(database.container_ids().await.unwrap(), ["a"]);
+        assert_eq!(database.container("b").await.unwrap(), None);
         assert!(database.damage().await.unwrap().is_empty());
         let facts = database.facts().await.unwrap();
         assert!(facts.bytes > 4096 && facts.versions == 1, "{facts:?}");
@@ -244,8 +243,9 @@ fn what_is_set_aside_goes_with_its_versions() {
     block_on(async {
         database.promote(&web(), 1, None, 30).await.unwrap();
         database.set_aside("web", &record).await.unwrap();
-        let kept = database.containers().await.unwrap();
-        assert_eq!(kept, [("other".to_owned(), "its record".to_owned())]);
+        assert_eq!(database.container_ids().await.unwrap(), ["other"]);
+        let kept = database.container("other").await.unwrap();
+        assert_eq!(kept.as_deref(), Some("its record"));
         assert_eq!(database.promoted().await.unwrap(), [(other.clone(), 1)]);
     });
     assert_eq!(numbers(&mut database, &other), [2, 1]);
@@ -341,10 +341,9 @@ fn the_files_of_the_version_before_are_taken_in_once_and_moved_aside() {
     let before = fs::read_to_string(dir.path().join("containers/aa.json")).unwrap();
     let mut database = open(dir.path());
     block_on(async {
-        let kept = database.containers().await.unwrap();
-        let ids: Vec<&str> = kept.iter().map(|(id, _)| id.as_str()).collect();
-        assert_eq!(ids, ["aa", "bb"]);
-        assert_eq!(kept[0].1, before);
+        assert_eq!(database.container_ids().await.unwrap(), ["aa", "bb"]);
+        let kept = database.container("aa").await.unwrap();
+        assert_eq!(kept, Some(before));
         let images = database.images().await.unwrap();
         assert_eq!(images, [("sha256:ab".to_owned(), "nginx:1.27".to_owned())]);
         assert_eq!(database.filter("00ff").await.unwrap(), Some(vec![1, 2, 3]));
@@ -373,9 +372,9 @@ fn the_files_of_the_version_before_are_taken_in_once_and_moved_aside() {
         fs::rename(aside.join(name), dir.path().join(name)).unwrap();
     }
     let mut database = open(dir.path());
-    let kept = block_on(database.containers()).unwrap();
-    assert_eq!(kept[0].1, "record of aa");
-    assert_eq!(kept.len(), 2);
+    let kept = block_on(database.container("aa")).unwrap();
+    assert_eq!(kept.as_deref(), Some("record of aa"));
+    assert_eq!(block_on(database.container_ids()).unwrap().len(), 2);
 }
 
 #[test]
@@ -413,8 +412,8 @@ fn every_migration_keeps_what_the_layout_before_had() {
     block_on(async {
         let layout = migrations::layout(&mut database.connection).await.unwrap();
         assert_eq!(layout, 3, "add the step to the new layout to this test");
-        let kept = database.containers().await.unwrap();
-        assert_eq!(kept, [("aa".to_owned(), "record".to_owned())]);
+        let kept = database.container("aa").await.unwrap();
+        assert_eq!(kept.as_deref(), Some("record"));
         assert_eq!(database.filter("ff").await.unwrap(), Some(vec![1, 2]));
         assert_eq!(
             database.learned().await.unwrap().as_deref(),
@@ -531,8 +530,8 @@ fn what_cannot_be_written_is_read_as_it_lies_there() {
     let before = files(copy.path());
     assert_eq!(before.len(), 2, "nothing was ahead");
     let mut database = read(copy.path()).unwrap().unwrap();
-    let kept = block_on(database.containers()).unwrap();
-    assert_eq!(kept, [("aa".to_owned(), "record of aa".to_owned())]);
+    let kept = block_on(database.container("aa")).unwrap();
+    assert_eq!(kept.as_deref(), Some("record of aa"));
     close(database);
     assert!(files(copy.path()) == before, "reading changed something");
 

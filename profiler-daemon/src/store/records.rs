@@ -33,13 +33,25 @@ pub(super) fn entrypoint_of(key: &str) -> &str {
 }
 
 impl Database {
-    /// What is kept of all containers, by id.
+    /// Ids of the containers of which something is kept, sorted.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn container_ids(&mut self) -> Result<Vec<String>, StoreError> {
+        query_scalar("SELECT id FROM container ORDER BY id")
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|error| self.failed("read", error))
+    }
+
+    /// What is kept of a container; none if nothing is.
     ///
     /// # Errors
     /// It cannot be read.
-    pub async fn containers(&mut self) -> Result<Vec<(String, String)>, StoreError> {
-        query_as("SELECT id, record FROM container ORDER BY id")
-            .fetch_all(&mut self.connection)
+    pub async fn container(&mut self, id: &str) -> Result<Option<String>, StoreError> {
+        query_scalar("SELECT record FROM container WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(&mut self.connection)
             .await
             .map_err(|error| self.failed("read", error))
     }
