@@ -97,8 +97,7 @@ fn of_what_ended_the_newest_stay_and_what_runs_stays_whatever_its_age() {
         (ended <= 2 && only_new(listed(&daemon))).then_some(())
     });
     assert!(listed(&daemon).contains(&lives.id));
-    let told = daemon.ctl(&["status"]).stdout;
-    assert!(told.contains("the newest 2 of each"), "{told}");
+    assert_eq!(status(&daemon)["records"]["most"], 2);
     daemon.term();
     let kept = kept(&daemon.state_dir());
     assert!(kept.contains(&lives.id));
