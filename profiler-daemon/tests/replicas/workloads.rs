@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, time::Duration};
 use serde_json::Value;
 
 use super::{
-    Image, another_host, by_hand, document, import,
+    Image, another_host, by_hand, document, import, script,
     testbed::{self, Daemon, Testbed},
 };
 
@@ -107,10 +107,10 @@ fn an_image_run_with_another_entrypoint_is_a_workload_of_its_own() {
     testbed.docker_ok(&["rmi", "--force", &image.id]);
     let containers = [first, second, shell, cleared, more, drifting];
     daemon.restart();
-    testbed::eventually("the engine's list", PATIENCE, || {
-        let docker = daemon.ctl_json(&["status"])["docker"].to_string();
-        docker.contains("connected").then_some(())
-    });
+    // What happens after the daemon's start is told after the list of what there is.
+    let marker = script::run_script(&testbed, &[], &["39"]);
+    marker.wait();
+    script::ended(&daemon, &marker.name);
     for containers in [Some(containers), None] {
         assert_eq!(daemon.ctl_ok(&["export", &debug]), profile);
         assert!(!allowed(&daemon, &own).contains("ptrace"));
