@@ -157,13 +157,15 @@ async fn fill(database: &mut Database, workload: u64) {
         observation: observation(&made, &order),
         cgroup: None,
         cgroups: [].into(),
+        boot: None,
+        met_ms: 0,
         lost_calls: 0,
         changed_ms: at_ms(),
         bytes: 0,
     };
     let record = ContainerRecord {
         id,
-        image: Some((image.id, image.reference)),
+        workload: Some((image.id, image.reference)),
         changed_ms: at_ms(),
         record: serde_json::to_string(&kept).unwrap(),
     };
