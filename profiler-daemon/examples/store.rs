@@ -156,6 +156,8 @@ async fn fill(database: &mut Database, workload: u64) {
         observation: observation(&made, &order),
         cgroup: None,
         cgroups: [].into(),
+        boot: None,
+        met_ms: 0,
         lost_calls: 0,
         changed_ms: at_ms(),
     };
