@@ -27,6 +27,7 @@ impl Collector {
         let since_ms = self.source.facts().since_ms;
         for known in self.keep.container_ids()? {
             let Some(kept) = self.keep.container(&known)? else {
+                self.keep.forget(&known)?;
                 continue;
             };
             let id = kept.identity.id.clone();
