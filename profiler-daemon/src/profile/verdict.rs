@@ -89,7 +89,7 @@ pub fn judge_together<'a>(
         .into_iter()
         .filter_map(|(code, mut held)| {
             held.sort();
-            let names = listed(held.iter().map(|(name, _)| (*name).to_owned()));
+            let names = listed(distinct(held.iter().map(|(name, _)| (*name).to_owned())));
             let (name, text) = held.into_iter().next()?;
             let text = if name.is_empty() {
                 text
@@ -140,7 +140,9 @@ fn shortfalls(observation: &Observation, facts: Facts, quiet_ms: Option<u64>) ->
                 "The filter in force refused {}; what the program would have called next was not \
                  seen. Allow them with --include-refused if it needs them, and record a run \
                  under that profile.",
-                listed(refused.iter().map(|call| table::display_name(*call)))
+                listed(distinct(
+                    refused.iter().map(|call| table::display_name(*call))
+                ))
             ),
         );
     }
@@ -238,13 +240,20 @@ fn counted(count: u64, what: &str) -> String {
     }
 }
 
-/// `a, b and c`, without repeats, or the first of them and how many more.
-fn listed(items: impl Iterator<Item = String>) -> String {
+/// What does not repeat what comes before it.
+fn distinct(items: impl Iterator<Item = String>) -> impl ExactSizeIterator<Item = String> {
     let mut items: Vec<String> = items.collect();
     items.dedup();
-    if items.len() > NAMES_SHOWN {
-        let more = items.len() - NAMES_SHOWN;
-        return format!("{} and {more} more", items[..NAMES_SHOWN].join(", "));
+    items.into_iter()
+}
+
+/// `a, b and c`, or the first of them and how many more. Those are not made: a container can make up
+/// thousands of numbers.
+fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(NAMES_SHOWN + 1);
+    let items: Vec<String> = items.take(NAMES_SHOWN).collect();
+    if more > 0 {
+        return format!("{} and {more} more", items.join(", "));
     }
     match items.split_last() {
         None => String::new(),
