@@ -23,7 +23,7 @@ use super::{
 };
 
 /// The object of layout 2, as it was built at the last commit of that layout.
-static LAYOUT_2: &[u8] = aya::include_bytes_aligned!(concat!(
+pub(super) static LAYOUT_2: &[u8] = aya::include_bytes_aligned!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/layouts/2.bpf.o"
 ));
@@ -52,6 +52,8 @@ pub(super) fn settings(pin_dir: &Path) -> Settings {
         hooks: Hooks::Btf,
         pin_dir: Some(pin_dir.to_owned()),
         max_cgroups: 2048,
+        // Nobody reads it while the test runs, and the whole machine is recorded.
+        ring_bytes: 1 << 24,
         ..Settings::default()
     }
 }
@@ -78,10 +80,15 @@ impl Ground {
 
     /// Attaches the programs of layout 2, which go on by themselves.
     pub(super) fn begin_layout_2(&self) {
+        self.begin(VERSION, LAYOUT_2);
+    }
+
+    /// Attaches the programs of an object, and pins them as those of a layout version.
+    pub(super) fn begin(&self, version: u32, object: &'static [u8]) {
         let settings = settings(&self.pin_dir);
         let mut plan = Plan::decide(&settings).unwrap();
-        plan.object = LAYOUT_2;
-        let pins = Pins::of(&self.pin_dir, VERSION, &plan.hash(&settings));
+        plan.object = object;
+        let pins = Pins::of(&self.pin_dir, version, &plan.hash(&settings));
         fs::create_dir_all(pins.base().join("maps")).unwrap();
         let mut ebpf = plan.load(&settings, Some(&pins)).unwrap();
         slots::fill(&mut ebpf, settings.max_cgroups).unwrap();

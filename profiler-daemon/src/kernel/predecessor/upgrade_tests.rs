@@ -13,9 +13,15 @@ use std::{
 };
 
 use super::{
-    super::{clock::BootTime, live::Kernel, snapshot},
+    super::{
+        clock::BootTime,
+        live::Kernel,
+        object,
+        pump::{Ring, pump},
+        snapshot,
+    },
     Record,
-    ground::{Cgroup, Ground, PINS, empty, settings, this_test},
+    ground::{Cgroup, Ground, LAYOUT_2, PINS, empty, settings, this_test},
     join::Live,
 };
 use crate::{
@@ -24,7 +30,10 @@ use crate::{
         call::{Call, CallSet},
         observation::RefusedWith,
     },
-    recording::source::{Snapshot, Source},
+    recording::{
+        news::News,
+        source::{Snapshot, Source},
+    },
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -150,6 +159,26 @@ fn snapshot_of(kernel: &mut Kernel, cgroup: &Cgroup) -> Snapshot {
     kernel.snapshot(cgroup.id).unwrap().expect("a record")
 }
 
+/// All news that there is.
+fn told(ring: Ring) -> Vec<News> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (to, mut from) = tokio::sync::mpsc::channel(16);
+        let stop = tokio_util::sync::CancellationToken::new();
+        stop.cancel();
+        let pump = tokio::spawn(pump(ring, to, stop));
+        let mut all = Vec::new();
+        while let Some(batch) = from.recv().await {
+            all.extend(batch);
+        }
+        pump.await.unwrap().unwrap();
+        all
+    })
+}
+
 fn missing(wanted: &CallSet, found: &CallSet) -> Vec<Call> {
     wanted
         .iter()
@@ -175,7 +204,7 @@ fn an_upgrade_misses_no_call() {
         .collect();
     let old_programs = ground.old_programs();
     let over = AtomicBool::new(false);
-    let (mut kernel, starts, opened, open) = thread::scope(|scope| {
+    let (mut kernel, ring, starts, opened, open) = thread::scope(|scope| {
         let starts = scope.spawn(|| {
             let mut starts = Vec::new();
             let mut more = 5;
@@ -191,8 +220,8 @@ fn an_upgrade_misses_no_call() {
         let kernel = Kernel::open(&settings(&ground.pin_dir));
         let open = Instant::now();
         over.store(true, Ordering::Relaxed);
-        let (kernel, _ring) = kernel.unwrap();
-        (kernel, starts.join().unwrap(), opened, open)
+        let (kernel, ring) = kernel.unwrap();
+        (kernel, ring, starts.join().unwrap(), opened, open)
     });
     let still_at_work = workers
         .iter_mut()
@@ -211,7 +240,19 @@ fn an_upgrade_misses_no_call() {
     assert!(old_programs.iter().all(|id| !running.contains(id)));
 
     let wanted: CallSet = rare().into_iter().collect();
+    let news = told(ring);
     for (cgroup, _) in &workers {
+        // Also what nobody had read when the old programs went.
+        let told: CallSet = news
+            .iter()
+            .filter_map(|news| match news {
+                News::Call {
+                    cgroup: at, call, ..
+                } => (*at == cgroup.id).then_some(*call),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(missing(&wanted, &told), [], "news is missing");
         let snapshot = snapshot_of(&mut kernel, cgroup);
         let seen = &snapshot.observation;
         assert_eq!(missing(&wanted, &seen.observed), [], "calls are missing");
@@ -278,6 +319,31 @@ fn an_upgrade_misses_no_call() {
         starts.len(),
         open - opened
     );
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_told_and_not_read() {
+    let Some(ground) = Ground::prepare() else {
+        return;
+    };
+    ground.begin(1, LAYOUT_2);
+    // Pinned as if it was of the version before.
+    ground.begin(2, object::BTF);
+    let (kernel, _ring) = Kernel::open(&settings(&ground.pin_dir)).unwrap();
+    let told = &kernel.facts().shortcomings;
+    let has = |words: &[&str]| {
+        let mut told = told.iter();
+        told.any(|told| words.iter().all(|word| told.contains(word)))
+    };
+    assert!(
+        has(&["v2/maps/RECORDS cannot be taken over (values of"]),
+        "{told:?}"
+    );
+    assert!(has(&["v1 was another", "is lost"]), "{told:?}");
+    assert!(has(&["v2 was another", "is lost"]), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(!kernel.adopted());
+    assert_eq!(ground.other_pins(), Vec::<std::path::PathBuf>::new());
 }
 
 #[expect(unsafe_code, reason = "memory of this test's own stands for the map's")]
