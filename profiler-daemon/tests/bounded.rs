@@ -12,21 +12,15 @@
 mod script;
 mod testbed;
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use futures_executor::block_on;
-use profiler_daemon::store::{ContainerRecord, Database};
+use profiler_daemon::store::Database;
 use script::{ended, run_script, status};
 use serde_json::{Value, json};
 use testbed::{Container, Daemon, DaemonOptions, Testbed, eventually, unprivileged};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 fn config(folder: &Path, records: &str) -> String {
     let file = folder.join("toml");
@@ -58,9 +52,9 @@ fn made_up(ids: BTreeSet<String>) -> BTreeSet<String> {
 fn kept(state: &Path) -> BTreeSet<String> {
     block_on(async {
         let mut database = Database::open(state).await.unwrap();
-        let records = database.containers().await.unwrap();
+        let ids = database.container_ids().await.unwrap();
         database.close().await.unwrap();
-        records.into_iter().map(|(id, _)| id).collect()
+        ids.into_iter().collect()
     })
 }
 
@@ -102,46 +96,6 @@ fn of_what_ended_the_newest_stay_and_what_runs_stays_whatever_its_age() {
     let kept = kept(&daemon.state_dir());
     assert!(kept.contains(&lives.id));
     assert!(only_new(kept));
-}
-
-#[test]
-fn what_is_too_old_goes_with_its_versions() {
-    if unprivileged() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let config = config(folder.path(), "days = 3");
-    let mut daemon = alone(&config);
-    import(&daemon, folder.path(), "young", &[1], 0);
-    daemon.term();
-    // The same record, last changed long ago.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let at = u64::try_from(now.as_millis()).unwrap() - 4 * DAY_MS;
-    let old = "d".repeat(64);
-    block_on(async {
-        let mut database = Database::open(&daemon.state_dir()).await.unwrap();
-        let (_, record) = database.containers().await.unwrap().remove(0);
-        let mut record: Value = serde_json::from_str(&record).unwrap();
-        record["changed_ms"] = at.into();
-        record["identity"]["id"] = old.clone().into();
-        record["identity"].as_object_mut().unwrap().remove("origin");
-        let record = ContainerRecord {
-            id: old.clone(),
-            workload: None,
-            changed_ms: at,
-            record: record.to_string(),
-        };
-        database.keep_container(&record).await.unwrap();
-        database.close().await.unwrap();
-    });
-    assert!(kept(&daemon.state_dir()).contains(&old));
-    daemon.restart();
-    eventually("it is dropped", PATIENCE, || {
-        (made_up(listed(&daemon)) == [id_of(1)].into()).then_some(())
-    });
-    assert_eq!(status(&daemon)["records"]["most_age_ms"], 3 * DAY_MS);
-    daemon.term();
-    assert_eq!(made_up(kept(&daemon.state_dir())), [id_of(1)].into());
 }
 
 fn id_of(number: u64) -> String {

@@ -96,6 +96,30 @@ fn the_store_is_tidied_by_age_only_with_a_clock_that_is_trusted() {
 }
 
 #[test]
+fn a_record_goes_for_its_age_only_by_a_clock_that_is_trusted() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    for (letter, cgroup) in [('a', 7), ('b', 8)] {
+        ground.runs(&mut collector, &id(letter), cgroup, &[0]);
+    }
+    ground.ends(&mut collector, 7);
+    // Set ahead for a moment, and so said to be old.
+    ground.set_clock(TODAY + 20 * YEAR);
+    collector.reconcile();
+    ground.set_clock(TODAY + MINUTE);
+    collector.reconcile();
+    assert!(collector.containers.contains_key(&id('a')));
+    ground.passes(TRUSTED_MS);
+    collector.reconcile();
+    assert!(collector.containers.contains_key(&id('a')), "it is young");
+    ground.passes(YEAR);
+    collector.reconcile();
+    assert!(!collector.containers.contains_key(&id('a')));
+    assert!(!ground.paper().kept.contains_key(&id('a')));
+    assert!(collector.containers.contains_key(&id('b')), "it runs");
+}
+
+#[test]
 fn the_oldest_are_forgotten_first_by_whatever_clock_they_were_met() {
     let ground = Ground::new();
     let mut collector = ground.daemon();

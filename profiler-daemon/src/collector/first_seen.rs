@@ -16,7 +16,6 @@ struct FirstSeen {
     at_ms: u64,
     /// The process, in the host's numbering.
     pid: u32,
-    more: u64,
     /// The place of who made it in [`FirstSightings::makers`].
     maker: u32,
 }
@@ -31,7 +30,8 @@ struct Maker {
 
 impl Maker {
     fn made(&self, sighting: &Sighting) -> bool {
-        *self.comm == sighting.comm
+        self.session == sighting.session
+            && *self.comm == sighting.comm
             && self.exe.as_deref() == sighting.exe.as_deref()
     }
 
@@ -62,9 +62,6 @@ impl FirstSightings {
 
     /// Notes a sighting, unless there was one of that call before.
     pub(super) fn note(&mut self, call: Call, sighting: &Sighting, names: &mut Names) {
-        if let Ok(place) = self.place_of(call) {
-            self.seen.remove(place);
-        }
         if let Err(place) = self.place_of(call) {
             let seen = first_seen(sighting, &mut self.makers, names);
             self.seen.insert(place, (call, seen));
@@ -142,7 +139,7 @@ impl FirstSightings {
             at_ms: seen.at_ms,
             exe: maker.exe.as_deref().map(str::to_owned),
             comm: maker.comm.as_ref().to_owned(),
-            pid: 0,
+            pid: seen.pid,
             session: maker.session,
         })
     }
@@ -163,7 +160,6 @@ fn first_seen(sighting: &Sighting, makers: &mut Vec<Maker>, names: &mut Names) -
     FirstSeen {
         at_ms: sighting.at_ms,
         pid: sighting.pid,
-        more: 0,
         maker: maker as u32,
     }
 }

@@ -227,7 +227,7 @@ impl Collector {
             shortcomings,
         };
         collector.read_losses();
-        let _ = collector.take_up_kept();
+        collector.take_up_kept()?;
         collector.take_up_running();
         collector.take_up_versions();
         collector.take_up_promoted();

@@ -26,10 +26,10 @@ impl Names {
     /// The one copy of a name.
     pub(super) fn shared(&mut self, name: &str) -> Arc<str> {
         if let Some(held) = self.held.get(name) {
-            let _ = held;
+            return Arc::clone(held);
         }
         if self.held.len() >= self.full {
-            
+            self.held.retain(|held| Arc::strong_count(held) > 1);
             self.full = FEW.max(self.held.len() * 2);
         }
         let name: Arc<str> = name.into();

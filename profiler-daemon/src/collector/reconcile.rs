@@ -28,7 +28,6 @@ impl Collector {
         let lost = self.lost_calls();
         for known in self.keep.container_ids()? {
             let Some(kept) = self.keep.container(&known)? else {
-                self.keep.forget(&known)?;
                 continue;
             };
             let id = kept.identity.id.clone();

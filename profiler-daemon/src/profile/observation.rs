@@ -166,6 +166,7 @@ impl Observation {
     pub fn is_probe(&self, call: Call) -> bool {
         self.observed.contains(&call)
             && self.unsupported.contains(&call)
+            && !self.answered.contains(&call)
     }
 
     /// Adds everything that another observation of the same container holds.
