@@ -309,3 +309,38 @@ impl Refusal {
         (self.first_ms, self.pid, &self.comm, self.exe.as_deref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CallSet, Observation, Origins};
+    use crate::profile::{abi::Abi, call::Call};
+
+    #[test]
+    fn without_gaps_it_is_the_same() {
+        let mut from = 0;
+        let mut set = || -> CallSet {
+            from += 1;
+            (from..40).map(|nr| Call::new(Abi::X86_64, nr)).collect()
+        };
+        let whole = Observation {
+            observed: set(),
+            answered: set(),
+            unsupported: set(),
+            runtime: set(),
+            guarded: set(),
+            refused: set(),
+            runtime_refused: set(),
+            in_flight: set(),
+            origins: Origins {
+                start: set(),
+                run: set(),
+                shutdown: set(),
+                exec: set(),
+                health: set(),
+                unknown: set(),
+            },
+            ..Observation::default()
+        };
+        assert_eq!(whole.clone().without_gaps(), whole);
+    }
+}
