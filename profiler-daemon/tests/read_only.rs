@@ -188,7 +188,7 @@ fn caught_up(daemon: &Daemon, of: &str) -> Vec<Value> {
     versions(daemon, of)
 }
 
-/// The database is whole and holds a record of each of these containers, and so many without a name.
+/// The database is whole and holds a record of each of these containers.
 fn kept(state: &Path, ids: &[&str]) {
     block_on(async {
         let mut database = Database::open(state).await.unwrap();

@@ -114,6 +114,7 @@ impl Collector {
         self.has_room(&coming)?;
         let mut told = Vec::new();
         let mut new = Vec::new();
+        let mut failed = None;
         for (kept, change) in coming {
             let identity = &kept.identity;
             told.push(ImportedContainer {
@@ -132,13 +133,14 @@ impl Collector {
             let result = self.keep.keep(&kept);
             if !self.kept(result) {
                 let failure = self.keep_failure.clone().unwrap_or_default();
-                return Err(error(
+                failed = Some(error(
                     "internal",
                     format!(
                         "{} could not be kept ({failure}); what comes before it in the document was imported: import it again once that is mended",
                         kept.identity.display_name()
                     ),
                 ));
+                break;
             }
             let id = kept.identity.id.clone();
             new.push(id.clone());
@@ -147,7 +149,10 @@ impl Collector {
         }
         self.version_imported(&new);
         self.forget_oldest();
-        Ok(Imported { containers: told })
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(Imported { containers: told }),
+        }
     }
 
     /// What is imported must not push itself out again.

@@ -25,17 +25,13 @@ const READ_ONLY: u32 = 8;
 const CANNOT_OPEN: u32 = 14;
 
 impl StoreError {
-    /// The state directory is as it should be, and cannot be written as it is now mounted, or by
-    /// this user.
+    /// The state directory is as it should be, and cannot be written as it is now mounted. One that this
+    /// user may not write is a mistake, and told as such.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         match self {
-            Self::Folder { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
-            ),
-            // The file can be opened, and those beside it cannot be made.
-            Self::Failed { source, .. } => matches!(code(source), READ_ONLY | CANNOT_OPEN),
+            Self::Folder { source, .. } => source.kind() == io::ErrorKind::ReadOnlyFilesystem,
+            Self::Failed { source, .. } => code(source) == READ_ONLY,
             _ => false,
         }
     }
