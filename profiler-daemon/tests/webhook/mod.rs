@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    unreachable_pub,
     reason = "every test file takes in the whole module and uses a part of it"
 )]
 
