@@ -161,7 +161,7 @@ async fn fill(database: &mut Database, workload: u64) {
     };
     let record = ContainerRecord {
         id,
-        image: Some((image.id, image.reference)),
+        workload: Some((image.id, image.reference)),
         changed_ms: at_ms(),
         record: serde_json::to_string(&kept).unwrap(),
     };

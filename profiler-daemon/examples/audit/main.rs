@@ -148,7 +148,7 @@ async fn multiply(folder: &Path, id: &str) -> Result<()> {
         identity["name"] = format!("known-{number}").into();
         let record = ContainerRecord {
             id,
-            image: None,
+            workload: None,
             changed_ms: kept["changed_ms"].as_u64().unwrap_or(0),
             record: kept.to_string(),
         };
