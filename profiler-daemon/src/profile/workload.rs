@@ -24,7 +24,7 @@ pub const SEPARATOR: char = '#';
 /// An entrypoint that is not the image's own: its words, the program first. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct Entrypoint(Vec<String>);
+pub struct Entrypoint(Box<[String]>);
 
 /// Words that are no entrypoint, or a name that has none where it promises one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,14 +44,14 @@ impl TryFrom<Vec<String>> for Entrypoint {
         match words.as_slice() {
             [] => Err(NoWorkload::Cleared),
             [only] if only.is_empty() => Err(NoWorkload::Cleared),
-            _ => Ok(Self(words)),
+            _ => Ok(Self(words.into_boxed_slice())),
         }
     }
 }
 
 impl From<Entrypoint> for Vec<String> {
     fn from(entrypoint: Entrypoint) -> Self {
-        entrypoint.0
+        entrypoint.0.into_vec()
     }
 }
 
