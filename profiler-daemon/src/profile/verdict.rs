@@ -250,7 +250,7 @@ fn distinct(items: impl Iterator<Item = String>) -> impl ExactSizeIterator<Item 
 /// `a, b and c`, or the first of them and how many more. Those are not made: a container can make up
 /// thousands of numbers.
 fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
-    let more = items.len().saturating_sub(NAMES_SHOWN + 1);
+    let more = items.len().saturating_sub(NAMES_SHOWN);
     let items: Vec<String> = items.take(NAMES_SHOWN).collect();
     if more > 0 {
         return format!("{} and {more} more", items.join(", "));

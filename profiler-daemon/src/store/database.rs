@@ -337,5 +337,8 @@ pub(super) fn signed(number: u64) -> i64 {
 }
 
 #[cfg(test)]
+#[path = "opening_tests.rs"]
+mod opening_tests;
+#[cfg(test)]
 #[path = "database_tests.rs"]
 mod tests;
