@@ -21,7 +21,7 @@ pub(super) struct Recording {
 
 /// Where news comes from.
 pub(super) enum NewsSource {
-    Kernel(Ring),
+    Kernel(Box<Ring>),
     File(Vec<News>),
 }
 
@@ -47,7 +47,7 @@ impl Recording {
         );
         Ok(Self {
             source: Box::new(source),
-            news: NewsSource::Kernel(ring),
+            news: NewsSource::Kernel(Box::new(ring)),
         })
     }
 }
@@ -57,7 +57,7 @@ impl NewsSource {
     pub(super) async fn send(self, to: mpsc::Sender<Vec<News>>, stop: CancellationToken) {
         match self {
             Self::Kernel(ring) => {
-                if let Err(error) = kernel::pump(ring, to, stop).await {
+                if let Err(error) = kernel::pump(*ring, to, stop).await {
                     tracing::error!(%error, "the ring of news cannot be read");
                 }
             }
