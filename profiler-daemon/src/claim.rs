@@ -21,7 +21,7 @@ use rustix::{
 use thiserror::Error;
 
 /// How long a daemon that is about to end may still hold it.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the directory is not ours.
 #[derive(Debug, Error)]
@@ -54,11 +54,7 @@ impl ClaimError {
     /// It is not there, and nothing can be made where it should be: nobody else can hold it either.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        let Self::Refused { source, .. } = self else {
-            return false;
-        };
-        let kind = source.kind();
-        kind == io::ErrorKind::ReadOnlyFilesystem || kind == io::ErrorKind::PermissionDenied
+        matches!(self, Self::Refused { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem)
     }
 }
 
@@ -69,16 +65,16 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Claims a directory, which is made if there is none. Waits two seconds for another daemon to
+    /// Claims a directory, which is made if there is none. Waits for so long for another daemon to
     /// end; `advice` is what to do when it does not.
     ///
     /// # Errors
     /// Another daemon holds it, or the system refuses.
-    pub fn take(path: &Path, advice: &'static str) -> Result<Self, ClaimError> {
-        let begin = Instant::now();
+    pub fn take(path: &Path, patience: Duration, advice: &'static str) -> Result<Self, ClaimError> {
+        let until = Instant::now() + patience;
         loop {
             fs::create_dir_all(path).map_err(|source| refused(path, source))?;
-            if let Some(claim) = Self::attempt(path, begin, advice)? {
+            if let Some(claim) = Self::attempt(path, until, advice)? {
                 return Ok(claim);
             }
         }
@@ -89,14 +85,14 @@ impl Claim {
     /// # Errors
     /// As of [`Self::take`].
     pub fn take_existing(path: &Path, advice: &'static str) -> Result<Option<Self>, ClaimError> {
-        let begin = Instant::now();
+        let until = Instant::now() + PATIENCE;
         loop {
             match fs::metadata(path) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(refused(path, error)),
             }
-            if let Some(claim) = Self::attempt(path, begin, advice)? {
+            if let Some(claim) = Self::attempt(path, until, advice)? {
                 return Ok(Some(claim));
             }
         }
@@ -105,7 +101,7 @@ impl Claim {
     /// One attempt; none when it is to be tried again.
     fn attempt(
         path: &Path,
-        begin: Instant,
+        until: Instant,
         advice: &'static str,
     ) -> Result<Option<Self>, ClaimError> {
         let opened = fs::OpenOptions::new()
@@ -113,7 +109,7 @@ impl Claim {
             .custom_flags(OFlags::DIRECTORY.bits().cast_signed())
             .open(path);
         match opened {
-            Ok(held) => Self::lock(held.into(), path, begin, advice),
+            Ok(held) => Self::lock(held.into(), path, until, advice),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(refused(path, error)),
         }
@@ -122,13 +118,13 @@ impl Claim {
     fn lock(
         held: OwnedFd,
         path: &Path,
-        begin: Instant,
+        until: Instant,
         advice: &'static str,
     ) -> Result<Option<Self>, ClaimError> {
         match flock(&held, FlockOperation::NonBlockingLockExclusive) {
             // Whoever held it may have removed it: then it is another one's that has the name now.
             Ok(()) => Ok(is_at(&held, path).then_some(Self { _held: held })),
-            Err(Errno::WOULDBLOCK | Errno::INTR) if begin.elapsed() < PATIENCE => {
+            Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < until => {
                 thread::sleep(Duration::from_millis(20));
                 Ok(None)
             }
@@ -185,19 +181,19 @@ fn holder(held: &OwnedFd) -> Option<u32> {
 mod tests {
     use std::{fs, time::Instant};
 
-    use super::{Claim, ClaimError};
+    use super::{Claim, ClaimError, PATIENCE};
 
     #[test]
     fn a_directory_is_one_holders_until_it_lets_go() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("a/b");
-        let first = Claim::take(&dir, "wait").unwrap();
-        let Err(ClaimError::Taken { path, pid, .. }) = Claim::take(&dir, "wait") else {
+        let first = Claim::take(&dir, PATIENCE, "wait").unwrap();
+        let Err(ClaimError::Taken { path, pid, .. }) = Claim::take(&dir, PATIENCE, "wait") else {
             panic!("two hold it");
         };
         assert_eq!((path, pid), (dir.clone(), Some(std::process::id())));
         drop(first);
-        drop(Claim::take(&dir, "wait").unwrap());
+        drop(Claim::take(&dir, PATIENCE, "wait").unwrap());
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0, "a file was left");
     }
 
@@ -205,10 +201,10 @@ mod tests {
     fn one_that_is_removed_while_it_is_waited_for_is_made_anew() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("pins");
-        let unloading = Claim::take(&dir, "wait").unwrap();
+        let unloading = Claim::take(&dir, PATIENCE, "wait").unwrap();
         let waiting = {
             let dir = dir.clone();
-            std::thread::spawn(move || Claim::take(&dir, "wait"))
+            std::thread::spawn(move || Claim::take(&dir, PATIENCE, "wait"))
         };
         let opened = fs::File::open(&dir).unwrap();
         fs::remove_dir(&dir).unwrap();
@@ -218,7 +214,7 @@ mod tests {
         assert!(dir.is_dir());
         let late = Claim::lock(opened.into(), &dir, Instant::now(), "wait").unwrap();
         assert!(late.is_none(), "what has no name any more is claimed");
-        let again = Claim::take(&dir, "wait");
+        let again = Claim::take(&dir, PATIENCE, "wait");
         assert!(matches!(again, Err(ClaimError::Taken { .. })));
         let none = folder.path().join("none");
         assert!(Claim::take_existing(&none, "wait").unwrap().is_none());
@@ -229,7 +225,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "precious").unwrap();
-        let error = Claim::take(&file, "wait").unwrap_err().to_string();
+        let error = Claim::take(&file, PATIENCE, "wait")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(&file.display().to_string()), "{error}");
         assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
     }

@@ -4,14 +4,37 @@
 //! mended, without the daemon ending: recording needs none of it. Meanwhile what is kept is read, and
 //! no file is held open, so that the file system can be unmounted and checked.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use futures_executor::block_on;
+use thiserror::Error;
 
 use crate::{
+    claim::{Claim, ClaimError, PATIENCE},
     collector::ports::{KeepError, Reach},
     store::{Database, FILE, StoreError},
 };
+
+/// Why there is no database.
+#[derive(Debug, Error)]
+pub(super) enum OpenError {
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl OpenError {
+    fn is_read_only(&self) -> bool {
+        match self {
+            Self::Claim(error) => error.is_read_only(),
+            Self::Store(error) => error.is_read_only(),
+        }
+    }
+}
 
 /// The database of a state directory.
 pub(super) struct Held {
@@ -23,7 +46,8 @@ pub(super) struct Held {
 }
 
 enum Hold {
-    Open(Database),
+    /// The directory is this daemon's alone as long as it is written to.
+    Open(Database, Claim),
     /// Nothing can be kept, and why.
     Shut(String),
 }
@@ -32,16 +56,16 @@ impl Held {
     /// Opens the database, to be read only where the state directory cannot be written.
     ///
     /// # Errors
-    /// It cannot be opened for another reason, or not be read: who began without it would write less over
-    /// it.
-    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+    /// Another daemon has it, it cannot be opened for another reason, or not be read: who began without
+    /// it would write less over it.
+    pub(super) fn open(root: &Path) -> Result<Self, OpenError> {
         let held = |hold, known| Self {
             root: root.to_owned(),
             hold,
             known,
         };
-        match block_on(opened(root)) {
-            Ok(database) => Ok(held(Hold::Open(database), true)),
+        match opened(root, PATIENCE) {
+            Ok((database, claim)) => Ok(held(Hold::Open(database, claim), true)),
             Err(error) if error.is_read_only() => {
                 let why = told(&error);
                 tracing::error!("{why}; recording goes on in the kernel's maps");
@@ -58,7 +82,7 @@ impl Held {
     /// Why nothing can be kept; none while it can.
     pub(super) fn shut(&self) -> Option<&str> {
         match &self.hold {
-            Hold::Open(_) => None,
+            Hold::Open(..) => None,
             Hold::Shut(why) => Some(why),
         }
     }
@@ -95,7 +119,7 @@ impl Held {
         &mut self,
         work: &impl AsyncFn(&mut Database) -> Result<T, StoreError>,
     ) -> Option<Result<T, KeepError>> {
-        let Hold::Open(database) = &mut self.hold else {
+        let Hold::Open(database, _) = &mut self.hold else {
             return None;
         };
         match block_on(work(database)) {
@@ -104,12 +128,12 @@ impl Held {
         }
         // What is open may not be what is there: an error of the disk lasts until it is mounted again.
         let shut = Hold::Shut(String::new());
-        if let Hold::Open(database) = std::mem::replace(&mut self.hold, shut) {
+        if let Hold::Open(database, _claim) = std::mem::replace(&mut self.hold, shut) {
             // What was written ahead is read again when it is opened.
             let _ = block_on(database.close());
         }
         self.open_again();
-        let Hold::Open(database) = &mut self.hold else {
+        let Hold::Open(database, _) = &mut self.hold else {
             return None;
         };
         Some(block_on(work(database)).map_err(failed))
@@ -137,9 +161,10 @@ impl Held {
             );
             return self.shut_for(why);
         }
-        match block_on(opened(&self.root)) {
-            Ok(database) => {
-                self.hold = Hold::Open(database);
+        // The collector waits for it.
+        match opened(&self.root, Duration::ZERO) {
+            Ok((database, claim)) => {
+                self.hold = Hold::Open(database, claim);
                 self.known = true;
             }
             Err(error) => self.shut_for(told(&error)),
@@ -154,11 +179,16 @@ impl Held {
     }
 }
 
-/// The database to be written, if it can be read too.
-async fn opened(root: &Path) -> Result<Database, StoreError> {
-    let mut database = Database::open(root).await?;
-    database.container_ids().await?;
-    Ok(database)
+/// The database to be written, if it can be read too, in a directory that no other daemon has.
+fn opened(root: &Path, patience: Duration) -> Result<(Database, Claim), OpenError> {
+    let advice = "stop that one, or name another --state-dir";
+    let claim = Claim::take(root, patience, advice)?;
+    let database = block_on(async {
+        let mut database = Database::open(root).await?;
+        database.container_ids().await?;
+        Ok::<_, StoreError>(database)
+    })?;
+    Ok((database, claim))
 }
 
 /// Works with the database as it lies there; none if there is none that can be read so.
@@ -175,7 +205,7 @@ async fn read_only<T>(
     done.map(Some)
 }
 
-fn told(error: &StoreError) -> String {
+fn told(error: &OpenError) -> String {
     format!("nothing is kept: {error}")
 }
 

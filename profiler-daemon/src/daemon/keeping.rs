@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::held::Held;
+use super::held::{Held, OpenError};
 use crate::{
     collector::ports::{Keep, KeepError, KeepFacts, KeptContainer, KeptVersion, Reach},
     profile::{
@@ -19,7 +19,7 @@ use crate::{
         version::{Head, NewVersion, Subject, Version},
         workload::Workload,
     },
-    store::{ContainerRecord, Retention, StoreError},
+    store::{ContainerRecord, Retention},
 };
 
 /// The database of a state directory.
@@ -34,7 +34,7 @@ impl Records {
     /// # Errors
     /// It cannot be opened or read. That the state directory cannot be written is none: it is told, and
     /// what is kept is read.
-    pub(super) fn open(root: &Path, retention: Retention) -> Result<Self, StoreError> {
+    pub(super) fn open(root: &Path, retention: Retention) -> Result<Self, OpenError> {
         Ok(Self {
             held: Held::open(root)?,
             retention,

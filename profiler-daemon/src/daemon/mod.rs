@@ -9,11 +9,7 @@ mod recording;
 mod shadows;
 mod webhook;
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use thiserror::Error;
 use tokio::{
@@ -41,7 +37,7 @@ use crate::{
         watch::{WatchConfig, watch},
     },
     kernel::{self, KernelError},
-    store::{Retention, StoreError},
+    store::Retention,
     telemetry,
 };
 
@@ -60,7 +56,7 @@ enum DaemonError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    State(#[from] held::OpenError),
     #[error(transparent)]
     Keep(#[from] KeepError),
     #[error(transparent)]
@@ -153,7 +149,6 @@ fn unload_pins(config: &Config) -> Result<(), DaemonError> {
 
 /// A daemon at work: its tasks, by name.
 struct Running {
-    _state: Option<Claim>,
     tasks: JoinSet<&'static str>,
     stop: CancellationToken,
     terminate: Signal,
@@ -170,7 +165,6 @@ impl Running {
         // The socket first: whoever holds it is the one daemon that is talked to. What it shares with no
         // other besides are its state directory and, in the room kernel, its pins.
         let socket = Socket::bind(&config.socket)?;
-        let state = claim_state(&config.state_dir)?;
         let endpoint = Endpoint::parse(&config.docker)?;
         let shadows = shadows::read(&config.shadows)?;
         let records = Records::open(&config.state_dir, retention(config))?;
@@ -258,7 +252,6 @@ impl Running {
         });
         tracing::info!(socket = %config.socket.display(), "ready");
         Ok(Self {
-            _state: state,
             tasks,
             stop,
             terminate,
@@ -288,15 +281,6 @@ impl Running {
             Some(task) => Err(DaemonError::Task(task)),
             None => Ok(()),
         }
-    }
-}
-
-/// Claims the state directory. None where there is none and none can be made: until that is mended
-/// nothing is kept, and then the database is locked all the same.
-fn claim_state(dir: &Path) -> Result<Option<Claim>, ClaimError> {
-    match Claim::take(dir, "stop that one, or name another --state-dir") {
-        Err(error) if error.is_read_only() => Ok(None),
-        claim => claim.map(Some),
     }
 }
 

@@ -16,7 +16,7 @@ use aya::maps::{Map, MapData, MapError};
 use rustix::fs::{AtFlags, CWD, FsWord, Timespec, Timestamps, statfs, utimensat};
 
 use super::error::KernelError;
-use crate::claim::{Claim, ClaimError};
+use crate::claim::{Claim, ClaimError, PATIENCE};
 
 const BPF_FS_MAGIC: FsWord = 0xcafe_4a11;
 
@@ -39,7 +39,7 @@ pub(super) fn claim(pin_dir: &Path) -> Result<Claim, KernelError> {
     }
     let advice =
         "two must not read and free the same records; stop that one, or name another --pin-dir";
-    Claim::take(pin_dir, advice).map_err(|error| match error {
+    Claim::take(pin_dir, PATIENCE, advice).map_err(|error| match error {
         ClaimError::Taken { .. } => KernelError::Claim(error),
         ClaimError::Refused { source, .. } => failed(source.to_string()),
     })
