@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Json,
     body::{Body, Bytes},
     extract::{
         Path, Query, State,
@@ -17,18 +17,13 @@ use axum::{
     },
     http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::{get, post, put},
 };
 use futures_util::stream;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::{broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    audit, observations,
-    protocol::{ErrorBody, Event},
-    shadows, versions,
-};
+use super::protocol::{ErrorBody, Event};
 use crate::{
     collector::command::{Answer, Command, CommandSender},
     profile::{
@@ -47,65 +42,6 @@ const LAGGED: &str = "watch_lagged";
 pub(super) struct Desk {
     pub(super) commands: CommandSender,
     pub(super) cancel: CancellationToken,
-}
-
-/// All endpoints, version 1.
-pub(super) fn router(desk: Desk) -> Router {
-    Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/containers", get(list))
-        .route("/v1/containers/{container}", get(show))
-        .route("/v1/containers/{container}/calls/{call}", get(explain))
-        .route("/v1/containers/{container}/profile", get(export))
-        .route("/v1/containers/{container}/filters", get(filters))
-        .route("/v1/containers/{container}/active", get(audit::active))
-        .route(
-            "/v1/containers/{container}/audit",
-            get(audit::audit).post(audit::audit_candidate),
-        )
-        .route(
-            "/v1/containers/{container}/observations",
-            get(observations::of_container),
-        )
-        .route("/v1/images/{image}/profile", get(export_image))
-        .route("/v1/images/{image}/workloads", get(workloads))
-        .route("/v1/images/{image}/calls", get(explain_image))
-        .route("/v1/images/{image}/calls/{call}", get(explain_image_call))
-        .route(
-            "/v1/images/{image}/observations",
-            get(observations::of_image),
-        )
-        .route("/v1/observations", post(observations::import))
-        .route(
-            "/v1/containers/{container}/versions",
-            get(versions::of_container),
-        )
-        .route(
-            "/v1/containers/{container}/versions/{number}",
-            get(versions::one_of_container),
-        )
-        .route(
-            "/v1/containers/{container}/versions/{number}/promotion",
-            put(versions::promote_of_container),
-        )
-        .route("/v1/images/{image}/versions", get(versions::of_image))
-        .route(
-            "/v1/images/{image}/versions/{number}",
-            get(versions::one_of_image),
-        )
-        .route(
-            "/v1/images/{image}/versions/{number}/promotion",
-            put(versions::promote_of_image),
-        )
-        .route("/v1/watch", get(watch))
-        .route("/v1/shadows", get(shadows::list).post(shadows::watch))
-        .route(
-            "/v1/shadows/{name}",
-            get(shadows::show).put(shadows::put).delete(shadows::detach),
-        )
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(desk)
 }
 
 /// An error on its way out.
@@ -226,15 +162,15 @@ impl From<ExportQuery> for Options {
     }
 }
 
-async fn status(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
+pub(super) async fn status(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
     Ok(Json(desk.ask(|reply| Command::Status { reply }).await?))
 }
 
-async fn list(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
+pub(super) async fn list(State(desk): State<Desk>) -> Result<impl IntoResponse, Refusal> {
     Ok(Json(desk.ask(|reply| Command::List { reply }).await?))
 }
 
-async fn show(
+pub(super) async fn show(
     State(desk): State<Desk>,
     container: Result<Path<String>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -243,7 +179,7 @@ async fn show(
         .await
 }
 
-async fn explain(
+pub(super) async fn explain(
     State(desk): State<Desk>,
     names: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -256,7 +192,7 @@ async fn explain(
     .await
 }
 
-async fn export(
+pub(super) async fn export(
     State(desk): State<Desk>,
     container: Result<Path<String>, PathRejection>,
     query: Result<Query<ExportQuery>, QueryRejection>,
@@ -270,7 +206,7 @@ async fn export(
     .await
 }
 
-async fn filters(
+pub(super) async fn filters(
     State(desk): State<Desk>,
     container: Result<Path<String>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -279,7 +215,7 @@ async fn filters(
         .await
 }
 
-async fn export_image(
+pub(super) async fn export_image(
     State(desk): State<Desk>,
     image: Result<Path<String>, PathRejection>,
     query: Result<Query<ExportQuery>, QueryRejection>,
@@ -293,7 +229,7 @@ async fn export_image(
     .await
 }
 
-async fn explain_image(
+pub(super) async fn explain_image(
     State(desk): State<Desk>,
     image: Result<Path<String>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -306,7 +242,7 @@ async fn explain_image(
     .await
 }
 
-async fn workloads(
+pub(super) async fn workloads(
     State(desk): State<Desk>,
     image: Result<Path<String>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -315,7 +251,7 @@ async fn workloads(
         .await
 }
 
-async fn explain_image_call(
+pub(super) async fn explain_image_call(
     State(desk): State<Desk>,
     names: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
@@ -328,7 +264,7 @@ async fn explain_image_call(
     .await
 }
 
-async fn watch(State(desk): State<Desk>) -> Result<Response, Refusal> {
+pub(super) async fn watch(State(desk): State<Desk>) -> Result<Response, Refusal> {
     let news = desk.ask(|reply| Command::Watch { reply }).await?;
     let lines = stream::unfold((news, desk.cancel), |(mut news, cancel)| async {
         let line = tokio::select! {
@@ -392,7 +328,7 @@ fn now_ms() -> u64 {
         })
 }
 
-async fn unknown_path(uri: Uri) -> Refusal {
+pub(super) async fn unknown_path(uri: Uri) -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,
         "not_found",
@@ -403,7 +339,7 @@ async fn unknown_path(uri: Uri) -> Refusal {
     )
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Refusal {
     Refusal::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",

@@ -22,9 +22,10 @@ use tokio::{net::UnixStream, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    handlers::{Desk, Refusal, router},
+    handlers::{Desk, Refusal},
     listen::Socket,
     peer::Peer,
+    router::router,
 };
 use crate::collector::command::CommandSender;
 

@@ -3,14 +3,7 @@
 //! It is told by what is known when the version is made, not by what happened last: so it is told the
 //! same by a daemon that begins between an import and its version.
 
-use std::{collections::BTreeSet, time::Instant};
-
-use super::{Collector, versions::MOST_AT_ONCE};
-use crate::profile::{
-    basis::Basis,
-    identity::Origin,
-    version::{Author, Reason},
-};
+use crate::profile::{basis::Basis, identity::Origin, version::Author};
 
 /// Origins that a version names.
 const MOST_ORIGINS: usize = 8;
@@ -51,23 +44,5 @@ impl Shares {
         origins.dedup_by(|a, b| (&a.host, &a.file) == (&b.host, &b.file));
         origins.truncate(MOST_ORIGINS);
         (author, origins)
-    }
-}
-
-impl Collector {
-    /// Records were imported: their images have versions of them at once, as far as there is time; the
-    /// rest follows after a quiet while.
-    pub(super) fn version_imported(&mut self, ids: &[String]) {
-        let begin = Instant::now();
-        let mut images = BTreeSet::new();
-        for id in ids {
-            self.touch(id, false);
-            images.extend(self.workload_of(id));
-        }
-        for image in images {
-            if !self.make_version(&image, Reason::Imported) || begin.elapsed() > MOST_AT_ONCE {
-                return;
-            }
-        }
     }
 }

@@ -3,11 +3,11 @@
 //! An imported record is a container that ended elsewhere. It takes part in what is told of its image;
 //! it never takes the place of a container of this host, nor of another host's.
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, time::Instant};
 
 use super::{
     Collector, command::observations::ObservationsCommand, container::Container,
-    ports::KeptContainer, reference,
+    ports::KeptContainer, reference, versions::MOST_AT_ONCE,
 };
 use crate::{
     api::protocol::{
@@ -18,6 +18,7 @@ use crate::{
         identity::{Identity, Origin},
         merge::Merged,
         observation::Observation,
+        version::Reason,
     },
 };
 
@@ -261,6 +262,22 @@ impl Collector {
         };
         kept.bytes = measured(&kept);
         (kept, change)
+    }
+
+    /// Records were imported: their images have versions of them at once, as far as there is time; the
+    /// rest follows after a quiet while.
+    fn version_imported(&mut self, ids: &[String]) {
+        let begin = Instant::now();
+        let mut images = BTreeSet::new();
+        for id in ids {
+            self.touch(id, false);
+            images.extend(self.workload_of(id));
+        }
+        for image in images {
+            if !self.make_version(&image, Reason::Imported) || begin.elapsed() > MOST_AT_ONCE {
+                return;
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::apply::args::ApplyArgs;
+use super::format::Format;
 use super::profile_args::{
     AuditArgs, CheckArgs, CompileArgs, ConvertArgs, DiffArgs, EditArgs, EvalArgs, MergeArgs,
     WrittenDialect,
@@ -118,15 +119,6 @@ pub enum Verb {
     Promote(PromoteArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
-}
-
-/// How a reading verb prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people, at most 80 columns wide
-    Table,
-    /// For programs, with stable keys
-    Json,
 }
 
 /// `list`

@@ -5,10 +5,10 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
-    args::Format,
     circumstances::{circumstances, meaning},
     clock::absolute,
     exit::{ExitStatus, Failure},
+    format::Format,
     loaded_wording::findings,
     operand::load,
     policy_wording::{answer_named, combination},

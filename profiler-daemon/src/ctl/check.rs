@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
-    args::Format,
     circumstances::{circumstances, host},
     compile::proven,
     diff::{Line, by_abis, lines as difference_lines},
     exit::{ExitStatus, Failure},
     findings,
+    format::Format,
     operand::{self, Operand, Subject, is_file, load},
     printable::{printable, wrapped},
     profile_args::CheckArgs,

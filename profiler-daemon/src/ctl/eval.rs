@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
-    args::Format,
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
+    format::Format,
     operand::load,
     policy_wording::{answer, call_line, case_value, cases},
     printable::printable,

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use super::{
-    args::{ExplainArgs, Format},
+    args::ExplainArgs,
     beside,
     clock::{absolute, now_ms},
     coverage,
     exit::{ExitStatus, Failure},
+    format::Format,
     printable::{elided, printable, wrapped},
     table::WIDTH,
     terminal::{Terminal, Tone},

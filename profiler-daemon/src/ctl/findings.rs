@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
-    operand::STANDARD_INPUT,
     printable::{printable, wrapped},
+    standard_input::STANDARD_INPUT,
     table::WIDTH,
 };
 use crate::seccomp::finding::{Finding, Level};

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use super::{
-    args::{Format, HistoryArgs},
+    args::HistoryArgs,
     beside,
     clock::{absolute, span},
     exit::{ExitStatus, Failure},
+    format::Format,
     printable::{printable, wrapped},
     table::WIDTH,
     terminal::Terminal,

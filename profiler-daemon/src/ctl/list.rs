@@ -1,9 +1,10 @@
 //! `profilectl list`: the containers, a line each.
 
 use super::{
-    args::{Format, ListArgs},
+    args::ListArgs,
     clock::{ago, now_ms},
     exit::{ExitStatus, Failure},
+    format::Format,
     printable::printable,
     table::{Align, render},
     terminal::Terminal,

@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
-    args::{Format, ObservationsExportArgs, ObservationsImportArgs, ObservationsVerb},
+    args::{ObservationsExportArgs, ObservationsImportArgs, ObservationsVerb},
     beside,
     delivery::deliver,
     exit::{ExitStatus, Failure},
-    operand::STANDARD_INPUT,
+    format::Format,
     printable::{printable, wrapped},
+    standard_input::STANDARD_INPUT,
     table::{Align, WIDTH, render},
     terminal::{Terminal, json},
     wording::counted,

@@ -12,6 +12,7 @@ use super::{
     exit::{ExitStatus, Failure},
     findings,
     printable::wrapped,
+    standard_input::STANDARD_INPUT,
     table::WIDTH,
     terminal::Terminal,
     version_of,
@@ -40,9 +41,6 @@ use crate::{
 
 /// Bytes of a file that are read at most: no profile is near as large.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
-
-/// What to call it.
-pub(super) const STANDARD_INPUT: &str = "standard input";
 
 /// A profile, whatever it was named by.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::Format;
+use super::format::Format;
 
 /// What can be named as a profile.
 const OPERAND: &str = "A profile: a file, - for standard input, a container, image:REF, either with @N for its \

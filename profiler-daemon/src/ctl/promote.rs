@@ -1,9 +1,10 @@
 //! `profilectl promote`: marks a version as the one that counts.
 
 use super::{
-    args::{Format, PromoteArgs},
+    args::PromoteArgs,
     beside,
     exit::{ExitStatus, Failure},
+    format::Format,
     terminal::Terminal,
     version_of,
     wording::promoted,

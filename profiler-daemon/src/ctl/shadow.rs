@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    args::Format,
     beside,
     circumstances::{circumstances, meaning},
     exit::{ExitStatus, Failure},
+    format::Format,
     operand::load,
     printable::{printable, wrapped},
     profile_args::AuditArgs,

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::{
-    args::{Format, ShowArgs},
+    args::ShowArgs,
     clock::{absolute, ago, now_ms, span},
     exit::{ExitStatus, Failure},
+    format::Format,
     list::state,
     printable::{elided, printable, wrapped},
     table::{Align, WIDTH, render},

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::{
-    args::{Format, StatusArgs},
+    args::StatusArgs,
     clock::{absolute, ago, now_ms},
     exit::{ExitStatus, Failure},
+    format::Format,
     printable::{printable, wrapped},
     table::WIDTH,
     terminal::{Terminal, Tone},

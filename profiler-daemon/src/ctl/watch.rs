@@ -3,9 +3,10 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    args::{Format, WatchArgs},
+    args::WatchArgs,
     clock::time_of_day,
     exit::{ExitStatus, Failure},
+    format::Format,
     policy_wording::combination,
     printable::{elided, printable},
     terminal::{Terminal, Tone},

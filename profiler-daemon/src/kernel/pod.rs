@@ -2,7 +2,6 @@
 //!
 //! profiler-common must not depend on aya, so its types are wrapped here.
 
-use super::predecessor::Record as OldRecord;
 use profiler_common::{
     argument::{ArgumentKey, ArgumentRoom, ArgumentSpec},
     filter::Filter,
@@ -15,16 +14,19 @@ use profiler_common::{
 #[derive(Clone, Copy)]
 pub(super) struct Plain<T>(pub(super) T);
 
+/// Types that may be wrapped so.
 macro_rules! plain {
     ($($ty:ty),+) => {
         $(
             // SAFETY: repr(C), made of integers and arrays of them, without padding (the
             // sizes are asserted where they are declared), and the wrapper is transparent.
             #[expect(unsafe_code, reason = "aya asks for this promise")]
-            unsafe impl aya::Pod for Plain<$ty> {}
+            unsafe impl aya::Pod for $crate::kernel::pod::Plain<$ty> {}
         )+
     };
 }
+
+pub(super) use plain;
 
 plain!(
     ArgumentKey,
@@ -34,7 +36,6 @@ plain!(
     Count,
     CountKey,
     Filter,
-    OldRecord,
     Refusal,
     RefusalKey
 );

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::ctl::{
-    args::Format,
     container_args::{EngineArgs, seconds},
+    format::Format,
 };
 
 /// `apply`

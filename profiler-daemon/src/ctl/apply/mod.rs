@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    args::Format,
     exit::{ExitStatus, Failure},
+    format::Format,
     printable::{printable, wrapped},
     table::WIDTH,
     terminal::Terminal,

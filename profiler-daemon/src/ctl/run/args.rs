@@ -5,8 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::ctl::{
-    args::Format,
     container_args::{ContainerArgs, EngineArgs},
+    format::Format,
     profile_args::{CircumstancesArgs, HostArgs, MeaningName},
 };
 

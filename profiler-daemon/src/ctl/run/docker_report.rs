@@ -9,9 +9,9 @@ use super::verdict::Verdict;
 use crate::{
     audit::loaded::LoadedFinding,
     ctl::{
-        args::Format,
         enforced_wording::{filter, filter_value},
         exit::Failure,
+        format::Format,
         loaded_wording,
         printable::{printable, wrapped},
         table::WIDTH,

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{args::ModeName, verdict::Verdict};
 use crate::{
     ctl::{
-        args::Format,
         exit::Failure,
+        format::Format,
         policy_wording::answer,
         printable::{printable, wrapped},
         table::WIDTH,

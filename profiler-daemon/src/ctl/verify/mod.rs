@@ -16,10 +16,10 @@ use self::{
     report::Report,
 };
 use super::{
-    args::Format,
     circumstances::circumstances,
     enforced::{preflight, seccomp},
     exit::{ExitStatus, Failure},
+    format::Format,
     operand::{Operand, load},
     profile_args::CircumstancesArgs,
     terminal::Terminal,

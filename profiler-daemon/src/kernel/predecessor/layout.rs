@@ -5,6 +5,8 @@
 
 use profiler_common::record::{CallBits, FILTERS, LEVELS};
 
+use super::super::pod::plain;
+
 /// The layout before this build's.
 pub(in super::super) const VERSION: u32 = 2;
 
@@ -44,3 +46,5 @@ const _: () = {
     assert!(profiler_common::ABI_VERSION == VERSION + 1);
     assert!(size_of::<Record>() == 7 * 8 + 32 + 128 + 24 + 8 * 240);
 };
+
+plain!(Record);
