@@ -2,13 +2,12 @@
 //! when it falls silent: a test that hangs must not take all the others with it.
 
 use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How long nothing may be said. No test takes half as long, nor does compiling all of them.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -23,9 +22,8 @@ pub(crate) fn run(command: &mut Command, line: impl FnMut(&str)) -> Result<bool>
 }
 
 fn run_within(command: &mut Command, limit: Duration, mut line: impl FnMut(&str)) -> Result<bool> {
-    // Its own process group, so that what it started can be ended with it.
+    // Not in a process group of its own: Ctrl-C is to reach the tests too.
     let mut child = command
-        .process_group(0)
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo can't be started")?;
@@ -68,7 +66,7 @@ fn run_within(command: &mut Command, limit: Duration, mut line: impl FnMut(&str)
     }
 }
 
-/// Says what runs, and kills the whole group.
+/// Says what runs, and kills it with all that it started.
 fn end(child: &mut Child) -> Result<()> {
     eprintln!("xtask: nothing is said any more; what runs:");
     // It only helps to find the cause.
@@ -82,11 +80,34 @@ fn end(child: &mut Child) -> Result<()> {
     if let Ok(running) = Command::new("ps").args(words).output() {
         eprintln!("{}", String::from_utf8_lossy(&running.stdout));
     }
-    if let Some(group) = Pid::from_raw(i32::try_from(child.id())?) {
-        kill_process_group(group, Signal::KILL).context("it can't be killed")?;
+    for pid in started_by(i32::try_from(child.id())?) {
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, Signal::KILL);
     }
     child.wait()?;
     Ok(())
+}
+
+/// A process and all that descend from it, as far as their parents live.
+fn started_by(root: i32) -> Vec<Pid> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parents: Vec<(i32, i32)> = processes
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            // The name before it may hold anything.
+            let (_, rest) = stat.rsplit_once(')')?;
+            Some((pid, rest.split_whitespace().nth(1)?.parse().ok()?))
+        })
+        .collect();
+    let mut found = vec![root];
+    let mut looked_at = 0;
+    while let Some(&parent) = found.get(looked_at) {
+        looked_at += 1;
+        let children = parents.iter().filter(|(_, of)| *of == parent);
+        found.extend(children.map(|(pid, _)| *pid));
+    }
+    found.into_iter().filter_map(Pid::from_raw).collect()
 }
 
 #[cfg(test)]

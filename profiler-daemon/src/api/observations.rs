@@ -51,6 +51,7 @@ pub(super) async fn import(
     body: Body,
 ) -> Result<impl IntoResponse, Refusal> {
     let Query(ImportQuery { file }) = query?;
+    let file = file.filter(|file| !file.is_empty());
     if file.as_ref().is_some_and(|file| file.len() > MOST_NAME) {
         let long = format!("the file's name is longer than {MOST_NAME} bytes");
         return Err(Refusal::bad_request(long));

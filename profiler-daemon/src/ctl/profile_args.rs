@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use super::format::Format;
 
 /// What can be named as a profile.
-const OPERAND: &str = "A profile: a file, - for standard input, a container, image:REF, either with @N for its \
-     version N, active:CONTAINER for the filters that were really loaded, docker-default, or unconfined";
+const OPERAND: &str = "A profile: a file, - for standard input, a container, image:REF or image:REF#ENTRYPOINT, each \
+     with @N for its version N, active:CONTAINER for the filters that were really loaded, docker-default, or unconfined";
 
 /// Where `--help` lists what decides how a profile is resolved.
 const CIRCUMSTANCES: &str = "The container and the host";
@@ -315,7 +315,7 @@ pub enum Against {
 /// `audit`
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// A container's name, id or id prefix; with --watch also image:REF
+    /// A container's name, id or id prefix; with --watch also image:REF or image:REF#ENTRYPOINT
     pub container: String,
     /// A profile: what would it refuse of what the container does?
     #[arg(long, value_name = "P", long_help = OPERAND)]

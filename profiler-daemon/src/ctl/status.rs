@@ -95,13 +95,13 @@ fn facts(status: &Status, now_ms: u64) -> Vec<(&'static str, String)> {
         facts.push((
             "records",
             format!(
-                "{} that ended, {} imported ({} of {}); the newest {} of each are kept, for {} days",
+                "{} that ended, {} imported ({} of {}); the newest {} of each are kept, for {}",
                 records.ended,
                 records.imported,
                 mebibytes(records.imported_bytes),
                 mebibytes(records.most_imported_bytes),
                 records.most,
-                records.most_age_ms / DAY_MS,
+                counted(records.most_age_ms / DAY_MS, "day", "days"),
             ),
         ));
     }

@@ -160,7 +160,8 @@ pub(super) fn line(event: &Event, terminal: Terminal) -> String {
             let outcome = match (refused, with.as_ref().and_then(|with| with.seen.as_ref())) {
                 (Some(with), _) => format!("drift, refused: {}", wording::refused_with(*with)),
                 (None, Some(seen)) => {
-                    let count = wording::counted(seen.len() as u64, "new value", "new values");
+                    let count =
+                        wording::counted(seen.len() as u64, "new combination", "new combinations");
                     format!("drift: {count}")
                 }
                 (None, None) => "drift".to_owned(),
@@ -302,11 +303,11 @@ mod tests {
         assert_eq!(drift(None), format!("{begin}socket                drift\n"));
         assert_eq!(
             drift(Some(&[[38, 5]])),
-            format!("{begin}socket(38, 5)         drift: 1 new value\n")
+            format!("{begin}socket(38, 5)         drift: 1 new combination\n")
         );
         assert_eq!(
             drift(Some(&[[16, 3], [38, 5]])),
-            format!("{begin}socket                drift: 2 new values\n")
+            format!("{begin}socket                drift: 2 new combinations\n")
         );
     }
 }

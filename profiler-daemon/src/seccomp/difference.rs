@@ -44,6 +44,19 @@ pub enum Group {
     Errno,
 }
 
+impl Group {
+    /// Whether a call that is answered so before and after is an example of it.
+    fn is_shown_by(self, before: Action, after: Action) -> bool {
+        match self {
+            Self::Added => after.lets_through(),
+            Self::Removed => before.lets_through(),
+            Self::Tightened => after.rank() < before.rank(),
+            Self::Loosened => after.rank() > before.rank(),
+            Self::Changed | Self::Errno => before != after,
+        }
+    }
+}
+
 /// Numbers of an architecture on which two policies differ alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -91,12 +104,17 @@ pub fn differences(
         for ((first, last), one, two) in
             common(&one.ranges, &two.ranges, |range| (range.first, range.last))
         {
-            let Some(mut witness) = diagrams.witness(one.node, two.node) else {
+            if one.node == two.node {
+                continue;
+            }
+            let pairs = pairs(diagrams, one.node, two.node);
+            let group = group(&pairs);
+            let shown = |before, after| group.is_shown_by(before, after);
+            let Some(mut witness) = diagrams.witness_of(one.node, two.node, &shown) else {
                 continue;
             };
             witness.arch = first_audit;
             witness.nr = first;
-            let pairs = pairs(diagrams, one.node, two.node);
             found.push(Difference {
                 first_audit,
                 last_audit,
@@ -105,7 +123,7 @@ pub fn differences(
                 before: one.node,
                 after: two.node,
                 direction: direction(&pairs),
-                group: group(&pairs),
+                group,
                 witness,
                 answered: diagrams.answer_to(one.node, &witness),
                 answers: diagrams.answer_to(two.node, &witness),

@@ -256,7 +256,7 @@ async fn guarding(
     let Ok(Some(_hold)) = hold else {
         return Ok(ExitStatus::Found);
     };
-    // Not if there is something: the engine may be about to make what it was asked for.
+    // Also if nothing is left yet: the engine may be about to make what it was asked for.
     let done = undone(&names, real, terminal).await?;
     Ok(if done {
         ExitStatus::Done

@@ -54,7 +54,10 @@ const fn heading(group: Group) -> (&'static str, Tone) {
             "changed: stricter with some arguments, looser with others",
             Tone::Doubtful,
         ),
-        Group::Errno => ("another errno: refused as before", Tone::Heading),
+        Group::Errno => (
+            "errno: as strict as before, with another number",
+            Tone::Heading,
+        ),
     }
 }
 
@@ -68,7 +71,7 @@ fn count(lines: &[&Line]) -> String {
     let named = subjects.len() as u64 - nameless;
     let parts = [
         (named, "call", "calls"),
-        (nameless, "number range", "number ranges"),
+        (nameless, "number or range", "numbers and ranges"),
     ];
     let parts: Vec<String> = parts
         .into_iter()

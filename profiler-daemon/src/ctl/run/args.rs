@@ -13,7 +13,7 @@ use crate::ctl::{
 /// `run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The profile: a file, -, a container, image:REF, active:CONTAINER, docker-default or unconfined
+    /// The profile: a file, -, a container, image:REF or image:REF#ENTRYPOINT, active:CONTAINER, docker-default or unconfined
     #[arg(long, value_name = "P")]
     pub profile: String,
     /// Run a container of this image, instead of a command on this machine

@@ -12,7 +12,7 @@ use crate::ctl::{
 /// `verify`
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The profile: a file, -, a container, image:REF, active:CONTAINER, docker-default or unconfined
+    /// The profile: a file, -, a container, image:REF or image:REF#ENTRYPOINT, active:CONTAINER, docker-default or unconfined
     #[arg(value_name = "P")]
     pub profile: String,
     /// The image to start under it

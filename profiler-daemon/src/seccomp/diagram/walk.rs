@@ -274,6 +274,57 @@ impl Diagrams {
     }
 }
 
+impl Diagrams {
+    /// A call whose answers by two diagrams are as `wanted`; `None` if there is none.
+    #[must_use]
+    pub fn witness_of(
+        &self,
+        one: Node,
+        two: Node,
+        wanted: &dyn Fn(Action, Action) -> bool,
+    ) -> Option<CallData> {
+        let mut words = [0_u32; Word::COUNT as usize];
+        self.leads((one, two), wanted, &mut FxHashSet::default(), &mut words)
+            .then(|| assemble(&words))
+    }
+
+    /// Whether some way down from here ends as wanted; its bits are set then. `dead` are those that
+    /// do not.
+    fn leads(
+        &self,
+        (one, two): (Node, Node),
+        wanted: &dyn Fn(Action, Action) -> bool,
+        dead: &mut FxHashSet<(Node, Node)>,
+        words: &mut [u32; Word::COUNT as usize],
+    ) -> bool {
+        if dead.contains(&(one, two)) {
+            return false;
+        }
+        let level = self.level(one).min(self.level(two));
+        if level == u16::MAX {
+            let answers = self.answer_of(one).zip(self.answer_of(two));
+            return answers.is_some_and(|(before, after)| wanted(before, after));
+        }
+        let (one_low, one_high) = self.branches(one, level);
+        let (two_low, two_high) = self.branches(two, level);
+        if self.leads((one_low, two_low), wanted, dead, words) {
+            return true;
+        }
+        let (place, bit) = (usize::from(level / 32), 1 << (31 - level % 32));
+        if let Some(word) = words.get_mut(place) {
+            *word |= bit;
+        }
+        if self.leads((one_high, two_high), wanted, dead, words) {
+            return true;
+        }
+        if let Some(word) = words.get_mut(place) {
+            *word &= !bit;
+        }
+        dead.insert((one, two));
+        false
+    }
+}
+
 fn assemble(words: &[u32; Word::COUNT as usize]) -> CallData {
     let word = |word: Word| words.get(usize::from(word.0)).copied().unwrap_or(0);
     let argument =
