@@ -64,7 +64,8 @@ impl Held {
             hold,
             known,
         };
-        match opened(root, PATIENCE) {
+        // Whoever asks for what is kept hears if it cannot be read.
+        match opened(root, PATIENCE, false) {
             Ok((database, claim)) => Ok(held(Hold::Open(database, claim), true)),
             Err(error) if error.is_read_only() => {
                 let why = told(&error);
@@ -162,7 +163,7 @@ impl Held {
             return self.shut_for(why);
         }
         // The collector waits for it.
-        match opened(&self.root, Duration::ZERO) {
+        match opened(&self.root, Duration::ZERO, !self.known) {
             Ok((database, claim)) => {
                 self.hold = Hold::Open(database, claim);
                 self.known = true;
@@ -179,13 +180,18 @@ impl Held {
     }
 }
 
-/// The database to be written, if it can be read too, in a directory that no other daemon has.
-fn opened(root: &Path, patience: Duration) -> Result<(Database, Claim), OpenError> {
+/// The database to be written, if it can be read too, in a directory that no other daemon has. With
+/// `wholly`, every record is read: what is found while the daemon works must not be joined in part.
+fn opened(root: &Path, patience: Duration, wholly: bool) -> Result<(Database, Claim), OpenError> {
     let advice = "stop that one, or name another --state-dir";
     let claim = Claim::take(root, patience, advice)?;
     let database = block_on(async {
         let mut database = Database::open(root).await?;
-        database.container_ids().await?;
+        for id in database.container_ids().await? {
+            if wholly {
+                database.container(&id).await?;
+            }
+        }
         Ok::<_, StoreError>(database)
     })?;
     Ok((database, claim))
