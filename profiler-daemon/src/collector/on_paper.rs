@@ -51,6 +51,8 @@ pub(super) struct Paper {
     /// Cgroups that are there, each a container's own.
     pub(super) cgroups: BTreeMap<u64, Home>,
     pub(super) records: BTreeMap<u64, Snapshot>,
+    /// The disk is full: what is to be kept of containers is not.
+    pub(super) fails: bool,
     /// Calls that were lost.
     pub(super) lost: u64,
     pub(super) kept: BTreeMap<String, KeptContainer>,
@@ -101,6 +103,15 @@ impl Ground {
 
     pub(super) fn paper(&self) -> MutexGuard<'_, Paper> {
         self.0.lock().unwrap()
+    }
+
+    /// The paper, where there is room on the disk.
+    fn written(&self) -> Result<MutexGuard<'_, Paper>, KeepError> {
+        let paper = self.paper();
+        match paper.fails {
+            true => Err(KeepError("the disk is full".into())),
+            false => Ok(paper),
+        }
     }
 
     /// Both clocks go on.
@@ -300,7 +311,10 @@ impl Source for PaperKernel {
         Ok(())
     }
 
-    fn set_phase(&mut self, _cgroup: u64, _phase: Phase) -> Result<(), SourceError> {
+    fn set_phase(&mut self, cgroup: u64, phase: Phase) -> Result<(), SourceError> {
+        if let Some(record) = self.ground.paper().records.get_mut(&cgroup) {
+            record.phase = phase;
+        }
         Ok(())
     }
 
@@ -345,12 +359,12 @@ impl Keep for Ground {
 
     fn keep(&mut self, container: &KeptContainer) -> Result<(), KeepError> {
         let id = container.identity.id.clone();
-        self.paper().kept.insert(id, container.clone());
+        self.written()?.kept.insert(id, container.clone());
         Ok(())
     }
 
     fn forget(&mut self, id: &str) -> Result<(), KeepError> {
-        self.paper().kept.remove(id);
+        self.written()?.kept.remove(id);
         Ok(())
     }
 
@@ -370,7 +384,7 @@ impl Keep for Ground {
     }
 
     fn keep_nameless(&mut self, cgroup: u64, _observation: &Observation) -> Result<(), KeepError> {
-        self.paper().nameless.push(cgroup);
+        self.written()?.nameless.push(cgroup);
         Ok(())
     }
 

@@ -193,6 +193,10 @@ impl Collector {
     }
 
     pub(super) fn keep_changes(&mut self) {
+        // Before anything else: it may be kept under an id that another has now.
+        if !self.all_apart() {
+            return;
+        }
         let lost = self.lost_calls();
         let changed: Vec<_> = self
             .containers

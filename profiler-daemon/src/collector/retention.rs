@@ -30,6 +30,9 @@ impl Collector {
         surplus.extend(self.surplus(true));
         let count = surplus.len().min(AT_ONCE);
         for id in surplus.into_iter().take(AT_ONCE) {
+            if !self.is_apart(&id) {
+                return;
+            }
             let result = self.keep.forget(&id);
             if !self.kept(result) {
                 return;
