@@ -57,6 +57,9 @@ pub(super) struct Container {
     pub(super) lost: Option<u64>,
     /// Something changed that is not kept yet.
     pub(super) unkept: bool,
+    /// The id under which the store still has it, and its versions, where it was given another that could
+    /// not be kept.
+    pub(super) kept_as: Option<String>,
     /// When it was first met, later than of any that was met before; 0 where that is not known.
     pub(super) met_ms: u64,
     /// When something last changed, milliseconds since the epoch, in the order of changes.
@@ -82,6 +85,7 @@ impl Container {
             lost_earlier: 0,
             lost: None,
             unkept: true,
+            kept_as: None,
             met_ms,
             changed_ms: met_ms,
             bytes: 0,
@@ -107,6 +111,7 @@ impl Container {
             lost_earlier: 0,
             lost: Some(kept.lost_calls),
             unkept: false,
+            kept_as: None,
             met_ms: kept.met_ms,
             changed_ms: kept.changed_ms,
             bytes: kept.bytes,

@@ -44,6 +44,14 @@ impl Drift {
         !self.promoted.is_empty()
     }
 
+    /// What was promoted of a container is held against the one that has its record now.
+    pub(super) fn set_aside(&mut self, id: &str, other: &str) {
+        if let Some(promoted) = self.promoted.remove(&Subject::Container(id.to_owned())) {
+            let other = Subject::Container(other.to_owned());
+            self.promoted.insert(other, promoted);
+        }
+    }
+
     /// Whatever was told of a container is not needed any more.
     pub(super) fn forget(&mut self, id: &str) {
         self.told.retain(|(_, container), _| container != id);

@@ -132,6 +132,9 @@ impl Collector {
     fn promote(&mut self, of: &Of, number: u64, by: Option<&str>) -> Result<Version, ErrorBody> {
         let meant = self.meant(of)?;
         let now = self.places.now_ms();
+        if !self.has_own_history(&meant.subject) {
+            return Err(internal(self.keep_failure.as_deref().unwrap_or_default()));
+        }
         let promoted = self
             .keep
             .promote(&meant.subject, number, by, now)

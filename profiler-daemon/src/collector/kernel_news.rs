@@ -248,6 +248,7 @@ impl Collector {
     fn bury(&mut self, id: &str, cgroup: u64, part: Observation) -> bool {
         let now = self.places.now_ms();
         let lost = self.lost_calls();
+        let apart = self.is_apart(id);
         let Some(container) = self.containers.get_mut(id) else {
             return true;
         };
@@ -257,15 +258,24 @@ impl Collector {
         }
         container.cgroups.remove(&cgroup);
         let ended = container.cgroups.is_empty();
-        if ended {
+        // Others may be gone as well, and wait.
+        let source = &mut self.source;
+        let mut others = container.cgroups.iter();
+        let stopped = others.all(|other| {
+            let record = source.snapshot(*other);
+            matches!(record, Ok(Some(record)) if record.gone)
+        });
+        if stopped {
             container.identity.running = false;
             container.identity.pid = None;
             container.lost = Some(container.lost_calls(lost));
             container.changed_ms = self.clock.ordered(now);
         }
         let file = container.to_keep(lost, self.boot.as_deref());
-        let result = self.keep.keep(&file);
-        let kept = self.kept(result);
+        let kept = apart && {
+            let result = self.keep.keep(&file);
+            self.kept(result)
+        };
         let Some(container) = self.containers.get_mut(id) else {
             return kept;
         };

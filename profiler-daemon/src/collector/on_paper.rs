@@ -42,15 +42,30 @@ pub(super) const MOST_ENDED: usize = 100;
 /// Some day in 2023.
 pub(super) const TODAY: u64 = 1_700_000_000_000;
 
+/// Whether what is kept can be reached.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// Since the daemon began.
+    #[default]
+    Always,
+    /// Nothing of it, as where its file system is not mounted.
+    Not,
+    /// It is there now, and the daemon has not looked.
+    Just,
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct Paper {
+    pub(super) reached: Reached,
     pub(super) wall_ms: u64,
     pub(super) boot_ms: u64,
     pub(super) boot_id: String,
     /// Cgroups that are there, each a container's own.
     pub(super) cgroups: BTreeMap<u64, Home>,
     pub(super) records: BTreeMap<u64, Snapshot>,
+    /// The disk is full: what is to be kept of containers is not.
+    pub(super) fails: bool,
     /// Calls that were lost.
     pub(super) lost: u64,
     pub(super) kept: BTreeMap<String, KeptContainer>,
@@ -101,6 +116,15 @@ impl Ground {
 
     pub(super) fn paper(&self) -> MutexGuard<'_, Paper> {
         self.0.lock().unwrap()
+    }
+
+    /// The paper, where there is room on the disk.
+    fn written(&self) -> Result<MutexGuard<'_, Paper>, KeepError> {
+        let paper = self.paper();
+        match paper.fails {
+            true => Err(KeepError("the disk is full".into())),
+            false => Ok(paper),
+        }
     }
 
     /// Both clocks go on.
@@ -300,7 +324,10 @@ impl Source for PaperKernel {
         Ok(())
     }
 
-    fn set_phase(&mut self, _cgroup: u64, _phase: Phase) -> Result<(), SourceError> {
+    fn set_phase(&mut self, cgroup: u64, phase: Phase) -> Result<(), SourceError> {
+        if let Some(record) = self.ground.paper().records.get_mut(&cgroup) {
+            record.phase = phase;
+        }
         Ok(())
     }
 
@@ -336,7 +363,9 @@ impl Source for PaperKernel {
 
 impl Keep for Ground {
     fn container_ids(&mut self) -> Result<Vec<String>, KeepError> {
-        Ok(self.paper().kept.keys().cloned().collect())
+        let paper = self.paper();
+        let read = paper.reached == Reached::Always;
+        Ok(paper.kept.keys().filter(|_| read).cloned().collect())
     }
 
     fn container(&mut self, id: &str) -> Result<Option<KeptContainer>, KeepError> {
@@ -345,12 +374,12 @@ impl Keep for Ground {
 
     fn keep(&mut self, container: &KeptContainer) -> Result<(), KeepError> {
         let id = container.identity.id.clone();
-        self.paper().kept.insert(id, container.clone());
+        self.written()?.kept.insert(id, container.clone());
         Ok(())
     }
 
     fn forget(&mut self, id: &str) -> Result<(), KeepError> {
-        self.paper().kept.remove(id);
+        self.written()?.kept.remove(id);
         Ok(())
     }
 
@@ -370,7 +399,7 @@ impl Keep for Ground {
     }
 
     fn keep_nameless(&mut self, cgroup: u64, _observation: &Observation) -> Result<(), KeepError> {
-        self.paper().nameless.push(cgroup);
+        self.written()?.nameless.push(cgroup);
         Ok(())
     }
 
@@ -460,6 +489,11 @@ impl Keep for Ground {
     }
 
     fn retry(&mut self) -> Reach {
-        Reach::Same
+        let mut paper = self.paper();
+        if paper.reached != Reached::Just {
+            return Reach::Same;
+        }
+        paper.reached = Reached::Always;
+        Reach::Found
     }
 }

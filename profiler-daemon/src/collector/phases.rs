@@ -65,13 +65,9 @@ impl Phases {
 impl Collector {
     /// A container has a cgroup more.
     pub(super) fn begin_phases(&mut self, id: &str, cgroup: u64) {
-        let Some(container) = self.containers.get_mut(id) else {
+        let Some(container) = self.containers.get(id) else {
             return;
         };
-        if container.cgroups.len() <= 1 {
-            // It is started, perhaps not for the first time.
-            container.phases = Phases::default();
-        }
         if container.phases.settled {
             let result = self.source.set_phase(cgroup, Phase::Run);
             written(cgroup, result);
@@ -102,6 +98,10 @@ impl Collector {
             let Ok(Some(snapshot)) = self.source.snapshot(*cgroup) else {
                 continue;
             };
+            if snapshot.gone {
+                // Of an earlier run, perhaps, that could not be kept.
+                continue;
+            }
             let seen = &snapshot.observation;
             started |= seen.program_started || !seen.start_seen;
             last_new_ms = last_new_ms.max(seen.last_new_ms);

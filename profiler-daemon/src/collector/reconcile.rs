@@ -76,13 +76,12 @@ impl Collector {
         for cgroup in &earlier.cgroups {
             self.owners.insert(*cgroup, Owner::Container(other.clone()));
         }
-        let file = earlier.to_keep(self.lost_calls(), self.boot.as_deref());
-        let result = self.keep.set_aside(id, &file);
-        self.kept(result);
+        earlier.kept_as = Some(id.to_owned());
         self.containers.insert(other, earlier);
         if let Some(met) = self.containers.get_mut(id) {
             met.unkept = true;
         }
+        self.is_apart(id);
     }
 
     /// Tries again to keep anything, where that was impossible.
@@ -211,6 +210,10 @@ impl Collector {
     }
 
     pub(super) fn keep_changes(&mut self) {
+        // Before anything else: it may be kept under an id that another has now.
+        if !self.all_apart() {
+            return;
+        }
         let lost = self.lost_calls();
         let changed: Vec<_> = self
             .containers
@@ -229,3 +232,7 @@ impl Collector {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "found_tests.rs"]
+mod tests;

@@ -31,6 +31,9 @@ impl Collector {
         surplus.extend(self.surplus(true));
         let count = surplus.len().min(AT_ONCE);
         for id in surplus.into_iter().take(AT_ONCE) {
+            if !self.is_apart(&id) {
+                return;
+            }
             let result = self.keep.forget(&id);
             if !self.kept(result) {
                 return;
@@ -101,5 +104,41 @@ impl Collector {
             .rev()
             .map(|(.., id)| id)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        collector::on_paper::{Ground, MINUTE, MOST_ENDED, TODAY},
+        profile::{
+            engine_news::EngineNews,
+            identity::{Engine, Identity},
+        },
+    };
+
+    #[test]
+    fn what_was_never_recorded_pushes_out_no_record() {
+        let ground = Ground::new();
+        let mut collector = ground.daemon();
+        let recorded: Vec<String> = (0..MOST_ENDED)
+            .map(|number| format!("{number:064x}"))
+            .collect();
+        for (id, cgroup) in recorded.iter().zip(1_000..) {
+            ground.runs(&mut collector, id, cgroup, &[0]);
+            ground.ends(&mut collector, cgroup);
+        }
+        ground.passes(MINUTE);
+        let strangers = (0..MOST_ENDED).map(|number| Identity {
+            running: false,
+            created_ms: Some(TODAY),
+            ..Identity::unnamed(format!("f{number:063x}"), Engine::Docker)
+        });
+        collector.on_engine_news(EngineNews::Resync(strangers.collect()));
+        collector.reconcile();
+        for id in &recorded {
+            assert!(collector.containers.contains_key(id), "{id} was dropped");
+        }
+        assert_eq!(collector.records_status().ended, MOST_ENDED as u64);
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         call::CallSet,
         identity::{Engine, Identity, Origin},
         observation::Observation,
+        origin::Phase,
         version::Subject,
     },
 };
@@ -234,4 +235,155 @@ fn a_name_is_the_newest_ones_and_the_older_is_there_by_its_id() {
         assert_eq!(named("web"), Ok(second.clone()));
         assert_eq!(named("fff"), Ok(first.clone()));
     }
+}
+
+#[test]
+fn what_could_not_be_set_aside_is_once_it_can_be() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let web = id('a');
+    collector.on_engine_news(told(&web, "web", TODAY));
+    ground.runs(&mut collector, &web, 7, &[0, 1]);
+    ground.ends(&mut collector, 7);
+    let subject = Subject::Container(web.clone());
+    ground.paper().promoted.insert(subject.clone(), 1);
+    collector.flush_versions();
+    let history = ground.paper().versions[&subject].clone();
+
+    ground.paper().fails = true;
+    collector.on_engine_news(told(&web, "web", TODAY + MINUTE));
+    let earlier = aside(&collector, &web);
+    ground.runs(&mut collector, &web, 8, &[2]);
+    collector.reconcile();
+    // Versions could be kept, and would go on in the earlier one's history.
+    collector.flush_versions();
+    ground.ends(&mut collector, 8);
+    {
+        let paper = ground.paper();
+        assert_eq!(paper.kept.keys().collect::<Vec<_>>(), [&web]);
+        assert_eq!(paper.kept[&web].observation.observed, of(&[0, 1]));
+        assert_eq!(paper.versions[&subject], history);
+    }
+    ground.paper().fails = false;
+    collector.reconcile();
+
+    for mut collector in [collector, ground.daemon()] {
+        assert_eq!(aside(&collector, &web), earlier);
+        assert_eq!(made(&mut collector, &earlier), of(&[0, 1]));
+        assert_eq!(made(&mut collector, &web), of(&[2]));
+        collector.flush_versions();
+    }
+    let paper = ground.paper();
+    let of_earlier = Subject::Container(earlier);
+    assert_eq!(paper.versions[&of_earlier], history);
+    assert_eq!(paper.versions[&subject].len(), 1);
+    assert_ne!(paper.versions[&subject], history);
+    assert_eq!(paper.promoted.keys().collect::<Vec<_>>(), [&of_earlier]);
+}
+
+#[test]
+fn an_id_that_is_given_anew_twice_while_nothing_can_be_kept_keeps_histories_apart() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let web = id('a');
+    collector.on_engine_news(told(&web, "web", TODAY));
+    ground.runs(&mut collector, &web, 7, &[0, 1]);
+    ground.ends(&mut collector, 7);
+    let subject = Subject::Container(web.clone());
+    let history = ground.paper().versions[&subject].clone();
+    ground.paper().fails = true;
+    for (minutes, cgroup) in [(1, 8), (2, 9)] {
+        collector.on_engine_news(told(&web, "web", TODAY + minutes * MINUTE));
+        ground.runs(&mut collector, &web, cgroup, &[cgroup as u32]);
+        // Its record waits, and stays its own.
+        ground.ends(&mut collector, cgroup);
+        ground.passes(MINUTE);
+    }
+    assert_eq!(made(&mut collector, &web), of(&[9]));
+    ground.paper().fails = false;
+    collector.reconcile();
+    collector.flush_versions();
+    let mut collector = ground.daemon();
+    let ids: Vec<String> = collector.containers.keys().cloned().collect();
+    let mut calls = Vec::new();
+    for id in ids {
+        let created_ms = collector.containers[&id].identity.created_ms.unwrap();
+        calls.push((created_ms - TODAY, made(&mut collector, &id)));
+        let versions = &ground.paper().versions[&Subject::Container(id)];
+        assert_eq!(versions.len(), 1);
+        assert_eq!(*versions == history, created_ms == TODAY);
+    }
+    calls.sort_by_key(|(created_ms, _)| *created_ms);
+    let expected = [(0, of(&[0, 1])), (MINUTE, of(&[8])), (2 * MINUTE, of(&[9]))];
+    assert_eq!(calls, expected);
+    assert_eq!(ground.paper().nameless, Vec::<u64>::new());
+}
+
+#[test]
+fn nothing_is_dropped_under_an_id_that_another_is_still_kept_under() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let web = id('a');
+    collector.on_engine_news(told(&web, "web", TODAY));
+    ground.runs(&mut collector, &web, 7, &[0, 1]);
+    ground.ends(&mut collector, 7);
+    ground.paper().fails = true;
+    collector.on_engine_news(told(&web, "web", TODAY + MINUTE));
+    let earlier = aside(&collector, &web);
+    ground.paper().fails = false;
+    collector.bounds.most = 0;
+    collector.forget_oldest();
+    assert!(!collector.containers.contains_key(&earlier));
+    assert_eq!(ground.paper().kept.len(), 0, "nothing comes back");
+}
+
+#[test]
+fn a_container_that_is_started_again_while_its_record_waits_for_a_full_disk() {
+    let ground = Ground::new();
+    let mut collector = ground.daemon();
+    let web = id('a');
+    collector.on_engine_news(told(&web, "web", TODAY));
+    let mut news = collector.watch();
+    ground.runs(&mut collector, &web, 7, &[0]);
+    ground.passes(MINUTE);
+    collector.move_phases();
+    let phase = |cgroup: u64| ground.paper().records[&cgroup].phase;
+    assert_eq!(phase(7), Phase::Run);
+    let lose = |collector: &mut Collector, more: u64| {
+        ground.paper().lost += more;
+        collector.reconcile();
+    };
+    ground.paper().fails = true;
+    ground.ends(&mut collector, 7);
+    assert!(!collector.containers[&web].identity.running);
+    lose(&mut collector, 100);
+    ground.runs(&mut collector, &web, 8, &[1]);
+    assert!(collector.containers[&web].identity.running);
+    collector.move_phases();
+    assert_eq!(phase(8), Phase::Start, "it starts up as it did before");
+    ground.passes(MINUTE);
+    collector.move_phases();
+    assert_eq!(phase(8), Phase::Run);
+    lose(&mut collector, 3);
+    // Now the records of two runs wait.
+    ground.ends(&mut collector, 8);
+    assert!(!collector.containers[&web].identity.running);
+    lose(&mut collector, 100);
+    ground.runs(&mut collector, &web, 9, &[2]);
+    lose(&mut collector, 4);
+    ground.paper().fails = false;
+    ground.ends(&mut collector, 9);
+    ground.passes(MINUTE);
+    lose(&mut collector, 100);
+    assert_eq!(made(&mut collector, &web), of(&[0, 1, 2]));
+    let kept = ground.paper().kept[&web].clone();
+    assert_eq!(kept.lost_calls, 3 + 4, "while it did not run none was its");
+    assert!(!kept.identity.running && kept.cgroups.is_empty());
+    let mut changes = Vec::new();
+    while let Ok(event) = news.try_recv() {
+        if let Event::Container { change, .. } = event {
+            changes.push(change);
+        }
+    }
+    assert_eq!(changes, ["started", "started", "started", "stopped"]);
 }

@@ -5,12 +5,14 @@
 //! is never mixed with what the one does that has the id now, and never dropped: it goes on under an id of
 //! its own, with its versions.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
-use super::{Collector, container::Container, ports::Home};
+use super::{Collector, Owner, container::Container, phases::Phases, ports::Home};
 use crate::{
     api::protocol::Event,
-    profile::{identity::Identity, version::Subject},
+    profile::{call::CallSet, identity::Identity},
 };
 
 /// Engines tell of one container when it was made to the second in a list, else to the millisecond.
@@ -19,12 +21,13 @@ const SAME_MS: u64 = 1_000;
 const READINGS_MS: u64 = 10;
 
 impl Collector {
-    /// A container has a cgroup more. If it had none it runs, perhaps not for the first time.
+    /// A container has a cgroup more. If nothing of it ran it is started, perhaps not for the first time.
     pub(super) fn moves_in(&mut self, cgroup: u64, home: &Home) {
         let at_ms = self.places.now_ms();
         let lost = self.lost_calls();
         let container = self.container(home);
-        let begins = container.cgroups.is_empty();
+        // Of an earlier run a record may wait that could not be kept.
+        let begins = container.cgroups.is_empty() || container.lost.is_some();
         if begins {
             container.begins(lost);
         }
@@ -67,16 +70,32 @@ impl Collector {
 
     /// Gives what ended under an id an id of its own. What runs under that id keeps it.
     fn set_aside(&mut self, id: &str) {
+        // Otherwise nothing was kept of this one: what the store has under its id is another's.
+        let apart = self.is_apart(id);
         let ordered_ms = self.ordered_now();
         let Some(mut earlier) = self.containers.remove(id) else {
             return;
         };
-        let began_ms = earlier.cgroups.iter().filter_map(|cgroup| {
-            let snapshot = self.source.snapshot(*cgroup).ok().flatten()?;
-            snapshot.observation.first_ms
-        });
-        let began_ms = began_ms.min().unwrap_or(ordered_ms);
-        if let Some(later) = earlier.succeeded(ordered_ms, began_ms) {
+        let ended = earlier.ended.as_ref();
+        let mut shown = ended
+            .map(|ended| ended.observed.clone())
+            .unwrap_or_default();
+        let mut runs = BTreeSet::new();
+        let mut began_ms = None;
+        for cgroup in &earlier.cgroups {
+            match self.source.snapshot(*cgroup) {
+                // It could not be kept yet, and stays the earlier one's.
+                Ok(Some(record)) if record.gone => shown.extend(&record.observation.observed),
+                record => {
+                    runs.insert(*cgroup);
+                    let record = record.ok().flatten();
+                    let first_ms = record.and_then(|record| record.observation.first_ms);
+                    began_ms = began_ms.into_iter().chain(first_ms).min();
+                }
+            }
+        }
+        let began_ms = began_ms.unwrap_or(ordered_ms);
+        if let Some(later) = earlier.succeeded(ordered_ms, runs, began_ms, &shown) {
             self.containers.insert(id.to_owned(), later);
         }
         for shadow in self.shadows.attached.values_mut() {
@@ -93,24 +112,64 @@ impl Collector {
             "another container has this id now: what was recorded under it before is kept under an id of its own"
         );
         earlier.identity.id.clone_from(&other);
-        let file = earlier.to_keep(self.lost_calls(), self.boot.as_deref());
-        self.containers.insert(other.clone(), earlier);
-        let result = self.keep.set_aside(id, &file);
-        if self.kept(result) {
-            if let Some(earlier) = self.containers.get_mut(&other) {
-                earlier.unkept = false;
-            }
-            self.versions.set_aside(id, &other);
-            let promoted = self.drift.promoted(&Subject::Container(id.to_owned()));
-            if let Some(number) = promoted
-                && let Err(error) = self.hold_against(&Subject::Container(other.clone()), number)
-            {
-                tracing::error!(id = other, number, %error, "a promoted version cannot be read");
-            }
-            self.drift.forget(id);
+        for cgroup in &earlier.cgroups {
+            self.owners.insert(*cgroup, Owner::Container(other.clone()));
         }
+        if apart {
+            earlier.kept_as = Some(id.to_owned());
+        }
+        self.containers.insert(other.clone(), earlier);
+        self.keep_aside(&other);
+        self.drift.forget(id);
         self.touch(&other, false);
         self.touch(id, false);
+    }
+
+    /// True if the store has of this id what is its container's, and no other. What could not be set aside
+    /// when an id was given anew is set aside now. Until it is, nothing may be kept under either id: it
+    /// would go over another's record, or into another's history.
+    pub(super) fn is_apart(&mut self, id: &str) -> bool {
+        self.set_aside_where(|other, was| was == id || other == id)
+    }
+
+    /// Sets aside in the store what could not be set aside yet; false if some of it still cannot.
+    pub(super) fn all_apart(&mut self) -> bool {
+        self.set_aside_where(|_, _| true)
+    }
+
+    /// The same, of those of which the id and that in the store are as wanted.
+    fn set_aside_where(&mut self, wanted: impl Fn(&str, &str) -> bool) -> bool {
+        let waiting = self.containers.iter().filter(|(id, container)| {
+            let was = container.kept_as.as_deref();
+            was.is_some_and(|was| wanted(id, was))
+        });
+        let waiting: Vec<String> = waiting.map(|(id, _)| id.clone()).collect();
+        waiting.iter().all(|id| self.keep_aside(id))
+    }
+
+    /// Keeps a container, and its versions, under the id that it has now, where the store has them under
+    /// another; false if they could not be kept.
+    fn keep_aside(&mut self, id: &str) -> bool {
+        let lost = self.lost_calls();
+        let Some(earlier) = self.containers.get(id) else {
+            return true;
+        };
+        let Some(was) = earlier.kept_as.clone() else {
+            return true;
+        };
+        let file = earlier.to_keep(lost, self.boot.as_deref());
+        // Nothing of it is to be held against the later one, though it cannot be kept.
+        self.versions.set_aside(&was, id);
+        self.drift.set_aside(&was, id);
+        let result = self.keep.set_aside(&was, &file);
+        if !self.kept(result) {
+            return false;
+        }
+        if let Some(earlier) = self.containers.get_mut(id) {
+            earlier.kept_as = None;
+            earlier.unkept = false;
+        }
+        true
     }
 
     /// An id that nothing has: like an engine's, for it goes wherever those go.
@@ -138,9 +197,10 @@ pub(super) fn is_made_anew(before: &Identity, now: &Identity) -> bool {
 }
 
 impl Container {
-    /// It had no cgroup, and has one now.
+    /// Nothing of it ran, and something does now.
     fn begins(&mut self, lost_now: u64) {
         self.identity.running = true;
+        self.phases = Phases::default();
         // What is lost from here on comes on top of what was lost when it ran before.
         if let Some(lost) = self.lost.take() {
             self.lost_earlier = lost;
@@ -157,22 +217,29 @@ impl Container {
 
     /// Something of it would be missed.
     pub(super) fn has_shown_anything(&self) -> bool {
-        self.ended.is_some() || !self.sightings.is_empty()
+        self.ended.is_some() || !self.sightings.is_empty() || !self.cgroups.is_empty()
     }
 
-    /// Parts it into what ended, which stays, and what runs now under its id, whose first call was made at
-    /// `began_ms`; none if nothing runs.
-    fn succeeded(&mut self, met_ms: u64, began_ms: u64) -> Option<Self> {
+    /// Parts it into what ended, which stays and had shown these calls, and what `runs` now under its id,
+    /// whose first call was made at `began_ms`; none if nothing runs.
+    fn succeeded(
+        &mut self,
+        met_ms: u64,
+        runs: BTreeSet<u64>,
+        began_ms: u64,
+        shown: &CallSet,
+    ) -> Option<Self> {
         self.identity.running = false;
         self.identity.pid = None;
         self.unkept = true;
-        if self.cgroups.is_empty() {
+        if runs.is_empty() {
             return None;
         }
         let unnamed = Identity::unnamed(self.identity.id.clone(), self.identity.engine);
         let mut later = Self::new(unnamed, self.lost_before, met_ms);
         later.root.clone_from(&self.root);
-        later.cgroups = std::mem::take(&mut self.cgroups);
+        self.cgroups.retain(|cgroup| !runs.contains(cgroup));
+        later.cgroups = runs;
         later.phases = std::mem::take(&mut self.phases);
         // Which of them a process of the earlier one was in cannot be told: better one too many than one
         // too few.
@@ -183,10 +250,9 @@ impl Container {
             .unwrap_or_default();
         // Two readings of one time may differ by a little.
         let began_ms = began_ms.saturating_sub(READINGS_MS);
-        later.sightings = self.sightings.take_out(|call, at_ms| {
-            let known = ended.is_some_and(|ended| ended.observed.contains(&call));
-            !known || at_ms >= began_ms
-        });
+        later.sightings = self
+            .sightings
+            .take_out(|call, at_ms| !shown.contains(&call) || at_ms >= began_ms);
         self.lost = Some(self.lost_earlier);
         Some(later)
     }

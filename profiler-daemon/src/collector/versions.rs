@@ -342,7 +342,7 @@ impl Collector {
     /// Makes a version if what is known now is not what the newest has. False if it could not be
     /// kept: it is tried again.
     pub(super) fn make_version(&mut self, subject: &Subject, reason: Reason) -> bool {
-        if !self.know_heads() {
+        if !self.know_heads() || !self.has_own_history(subject) {
             return false;
         }
         let (current, before) = match self.next(subject) {
@@ -391,6 +391,14 @@ impl Collector {
                 self.version_kept(Ok(()))
             }
             Err(error) => self.version_kept(Err(error)),
+        }
+    }
+
+    /// What is kept under a subject's name is its own; what could not be set aside of another is, now.
+    pub(super) fn has_own_history(&mut self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Container(id) => self.is_apart(id),
+            Subject::Image(_) => true,
         }
     }
 
