@@ -151,6 +151,12 @@ fn an_id_that_was_given_anew_begins_with_nothing() {
 
 #[test]
 fn what_runs_when_the_engine_tells_that_it_was_made_anew_is_the_later_ones() {
+    for full_disk in [false, true] {
+        what_runs_is_the_later_ones(full_disk);
+    }
+}
+
+fn what_runs_is_the_later_ones(full_disk: bool) {
     let ground = Ground::new();
     let mut collector = ground.daemon();
     let web = id('a');
@@ -158,6 +164,7 @@ fn what_runs_when_the_engine_tells_that_it_was_made_anew_is_the_later_ones() {
     ground.runs(&mut collector, &web, 7, &[0, 1]);
     // Its end is not heard of, nor who the next one is.
     ground.ends_unheard(7);
+    ground.paper().fails = full_disk;
     ground.passes(MINUTE);
     ground.runs(&mut collector, &web, 8, &[1, 2]);
     collector.on_engine_news(told(&web, "web", TODAY + MINUTE));
@@ -172,7 +179,10 @@ fn what_runs_when_the_engine_tells_that_it_was_made_anew_is_the_later_ones() {
     assert_eq!(seen(&collector, &earlier), ["in 7", "in 7"]);
     assert!(collector.containers[&web].identity.running);
     assert!(!collector.containers[&earlier].identity.running);
+    ground.paper().fails = false;
+    collector.reconcile();
     assert_eq!(ground.paper().kept[&earlier].cgroups, [].into());
+    assert_eq!(made(&mut collector, &earlier), of(&[0, 1]));
 }
 
 #[test]
@@ -257,7 +267,6 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
     collector.reconcile();
     // Versions could be kept, and would go on in the earlier one's history.
     collector.flush_versions();
-    ground.ends(&mut collector, 8);
     {
         let paper = ground.paper();
         assert_eq!(paper.kept.keys().collect::<Vec<_>>(), [&web]);
@@ -265,6 +274,15 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
         assert_eq!(paper.versions[&subject], history);
     }
     ground.paper().fails = false;
+    collector.reconcile();
+    let of_earlier = Subject::Container(earlier.clone());
+    {
+        let paper = ground.paper();
+        assert_eq!(paper.kept[&web].identity.created_ms, Some(TODAY + MINUTE));
+        assert_eq!(paper.versions.get(&of_earlier), Some(&history));
+        assert_eq!(paper.versions.get(&subject), None);
+    }
+    ground.ends(&mut collector, 8);
     collector.reconcile();
 
     for mut collector in [collector, ground.daemon()] {
@@ -274,7 +292,6 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
         collector.flush_versions();
     }
     let paper = ground.paper();
-    let of_earlier = Subject::Container(earlier);
     assert_eq!(paper.versions[&of_earlier], history);
     assert_eq!(paper.versions[&subject].len(), 1);
     assert_ne!(paper.versions[&subject], history);
