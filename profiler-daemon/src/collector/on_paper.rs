@@ -22,12 +22,14 @@ use crate::{
         abi::Abi,
         arguments::Recorded,
         baseline::learned::LearnedBaseline,
+        basis::Basis,
         call::{Call, CallSet},
+        completeness::Completeness,
         engine_news::{EngineNews, SessionKind},
         identity::{Engine, Identity, Image},
         observation::Observation,
         origin::Phase,
-        version::{Head, NewVersion, Subject, Version},
+        version::{Author, Head, NewVersion, Reason, Subject, Version},
     },
     recording::{
         news::News,
@@ -428,10 +430,28 @@ impl Keep for Ground {
 
     fn version(
         &mut self,
-        _subject: &Subject,
-        _number: u64,
+        subject: &Subject,
+        number: u64,
     ) -> Result<Option<KeptVersion>, KeepError> {
-        Ok(None)
+        // Of the others nobody asks; what any rests on is on no paper.
+        let promoted = self.paper().promoted.get(subject) == Some(&number);
+        Ok(promoted.then(|| KeptVersion {
+            version: Version {
+                number,
+                parent: None,
+                author: Author::Recorder,
+                reason: Reason::Ended,
+                digest: String::new(),
+                created_ms: 0,
+                promoted_ms: None,
+                promoted_by: None,
+                origins: Vec::new(),
+                calls: 0,
+                changes: Vec::new(),
+            },
+            basis: Basis::default(),
+            completeness: Completeness::default(),
+        }))
     }
 
     fn promote(

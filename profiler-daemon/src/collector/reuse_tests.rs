@@ -1,9 +1,12 @@
 //! Ids and names that mean another container than before, or the same one once more.
 
+use tokio::sync::oneshot;
+
 use super::{Collector, SAME_MS};
 use crate::{
     api::protocol::Event,
     collector::{
+        command::versions::{Of, VersionCommand},
         on_paper::{Ground, MINUTE, TODAY, YEAR, call, id, told},
         ports::KeptContainer,
         reference,
@@ -257,7 +260,7 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
     ground.ends(&mut collector, 7);
     let subject = Subject::Container(web.clone());
     ground.paper().promoted.insert(subject.clone(), 1);
-    collector.flush_versions();
+    collector.promoted(&subject, 1).unwrap();
     let history = ground.paper().versions[&subject].clone();
 
     ground.paper().fails = true;
@@ -265,6 +268,19 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
     let earlier = aside(&collector, &web);
     ground.runs(&mut collector, &web, 8, &[2]);
     collector.reconcile();
+    // The later one is not held against what was promoted, nor can the earlier one's be promoted as its.
+    let of_earlier = Subject::Container(earlier.clone());
+    assert_eq!(collector.drift.promoted(&of_earlier), Some(1));
+    assert_eq!(collector.drift.promoted(&subject), None);
+    let (reply, mut answer) = oneshot::channel();
+    collector.answer_version(VersionCommand::Promote {
+        of: Of::Container(web.clone()),
+        number: 1,
+        by: None,
+        reply,
+    });
+    let told = answer.try_recv().unwrap().unwrap_err();
+    assert_eq!(told.message, "the disk is full");
     // Versions could be kept, and would go on in the earlier one's history.
     collector.flush_versions();
     {
@@ -275,7 +291,6 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
     }
     ground.paper().fails = false;
     collector.reconcile();
-    let of_earlier = Subject::Container(earlier.clone());
     {
         let paper = ground.paper();
         assert_eq!(paper.kept[&web].identity.created_ms, Some(TODAY + MINUTE));
