@@ -2,8 +2,9 @@
 //!
 //! No dependencies and no behaviour beyond index arithmetic: whoever reads a
 //! value interprets it. A change of any layout here is a change of
-//! [`ABI_VERSION`], which is part of the pin path, so that a daemon never reads
-//! another version's maps.
+//! [`ABI_VERSION`], which is part of the pin path: another version's maps are
+//! never taken for this one's. A daemon reads those of the version before as
+//! what they were.
 #![no_std]
 
 pub mod abi;

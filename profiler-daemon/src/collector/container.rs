@@ -121,13 +121,18 @@ impl Container {
     }
 
     /// What an earlier daemon kept of it can be read only now: it goes on from there.
-    pub(super) fn join(&mut self, kept: Self) {
-        if self.identity.name.is_none() {
-            self.identity = Identity {
-                running: self.identity.running,
-                pid: self.identity.pid,
-                ..kept.identity
-            };
+    pub(super) fn join(&mut self, kept: Self, lost_now: u64) {
+        self.identity.fill_from(kept.identity);
+        let lost_earlier = kept.lost.unwrap_or_default();
+        if self.cgroups.is_empty() && kept.cgroups.is_empty() {
+            self.lost = Some(self.lost.unwrap_or_default().max(lost_earlier));
+        } else {
+            // What was lost before this daemon came may have been this container's.
+            self.lost_earlier = lost_earlier;
+            self.lost_before = lost_earlier.min(lost_now);
+        }
+        if kept.met_ms > 0 {
+            self.met_ms = self.met_ms.min(kept.met_ms);
         }
         self.asked = self.asked.take().or(kept.asked);
         self.root = self.root.take().or(kept.root);
@@ -137,8 +142,6 @@ impl Container {
         if let Some(ended) = kept.ended {
             self.bury(ended);
         }
-        // What was lost before this daemon came may have been this container's.
-        self.lost_before = 0;
         self.unkept = true;
         self.changed_ms = self.changed_ms.max(kept.changed_ms);
     }

@@ -83,7 +83,9 @@ enum Wanted<'a> {
 
 impl Wanted<'_> {
     fn has(&self, call: Call) -> bool {
-        self.in_a_change(|_| true, call)
+        // That its values are others does not make a call new.
+        let new = |kind| !matches!(kind, Changed::Values | Changed::Removed);
+        self.in_a_change(new, call)
     }
 
     /// Of values of a call's arguments, those that are looked at. Of a version that has them all to be

@@ -79,20 +79,7 @@ impl Collector {
         let named = container.identity.name.is_none() && identity.name.is_some();
         let ran_as = Workload::of(&container.identity).map(|it| it.key().into_owned());
         let older = std::mem::replace(&mut container.identity, identity);
-        let identity = &mut container.identity;
-        // News of a container that is gone already tells less than was known before.
-        identity.name = identity.name.take().or(older.name);
-        identity.image = identity.image.take().or(older.image);
-        // An entrypoint never changes; an image that is gone by now may not have been asked.
-        identity.entrypoint = identity.entrypoint.take().or(older.entrypoint);
-        identity.runtime = identity.runtime.take().or(older.runtime);
-        identity.no_new_privileges = identity.no_new_privileges.or(older.no_new_privileges);
-        identity.unconfined = identity.unconfined.or(older.unconfined);
-        identity.created_ms = identity.created_ms.or(older.created_ms);
-        identity.health_check = identity.health_check.or(older.health_check);
-        if identity.labels.is_empty() {
-            identity.labels = older.labels;
-        }
+        container.identity.fill_from(older);
         container.unkept = true;
         let id = container.identity.id.clone();
         let runs_as = Workload::of(&container.identity).map(|it| it.key());
@@ -106,6 +93,7 @@ impl Collector {
             });
         }
         if is_anothers {
+            self.uncover(&id);
             self.touch(&id, false);
         }
         self.cover(&id);

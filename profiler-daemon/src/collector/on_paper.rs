@@ -44,9 +44,22 @@ pub(super) const MOST_ENDED: usize = 100;
 /// Some day in 2023.
 pub(super) const TODAY: u64 = 1_700_000_000_000;
 
+/// Whether what is kept can be reached.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// Since the daemon began.
+    #[default]
+    Always,
+    /// Nothing of it, as where its file system is not mounted.
+    Not,
+    /// It is there now, and the daemon has not looked.
+    Just,
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct Paper {
+    pub(super) reached: Reached,
     pub(super) wall_ms: u64,
     pub(super) boot_ms: u64,
     pub(super) boot_id: String,
@@ -352,7 +365,9 @@ impl Source for PaperKernel {
 
 impl Keep for Ground {
     fn container_ids(&mut self) -> Result<Vec<String>, KeepError> {
-        Ok(self.paper().kept.keys().cloned().collect())
+        let paper = self.paper();
+        let read = paper.reached == Reached::Always;
+        Ok(paper.kept.keys().filter(|_| read).cloned().collect())
     }
 
     fn container(&mut self, id: &str) -> Result<Option<KeptContainer>, KeepError> {
@@ -494,6 +509,11 @@ impl Keep for Ground {
     }
 
     fn retry(&mut self) -> Reach {
-        Reach::Same
+        let mut paper = self.paper();
+        if paper.reached != Reached::Just {
+            return Reach::Same;
+        }
+        paper.reached = Reached::Always;
+        Reach::Found
     }
 }

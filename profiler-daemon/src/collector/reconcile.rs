@@ -10,6 +10,7 @@ use super::{
     container::Container,
     phases::Phases,
     ports::{KeepError, Place, Reach},
+    succession::is_made_anew,
 };
 
 /// How often every record is looked over though no news was lost.
@@ -48,12 +49,11 @@ impl Collector {
                 }
             }
             if let Some(met) = self.containers.get_mut(&id) {
-                if container.identity.origin.is_none() {
-                    met.join(container);
+                let imported = container.identity.origin.is_some();
+                if imported || is_made_anew(&container.identity, &met.identity) {
+                    self.take_up_aside(&id, container);
                 } else {
-                    // What is seen here goes before what a document says.
-                    let result = self.keep.forget(&id);
-                    self.kept(result);
+                    met.join(container, lost);
                 }
                 continue;
             }
@@ -65,6 +65,23 @@ impl Collector {
             self.containers.insert(id, container);
         }
         Ok(())
+    }
+
+    /// What was kept under an id by which another container was met meanwhile goes on under one of its
+    /// own.
+    fn take_up_aside(&mut self, id: &str, mut earlier: Container) {
+        let other = self.free_id(id);
+        earlier.identity.id.clone_from(&other);
+        earlier.identity.running = false;
+        for cgroup in &earlier.cgroups {
+            self.owners.insert(*cgroup, Owner::Container(other.clone()));
+        }
+        earlier.kept_as = Some(id.to_owned());
+        self.containers.insert(other, earlier);
+        if let Some(met) = self.containers.get_mut(id) {
+            met.unkept = true;
+        }
+        self.is_apart(id);
     }
 
     /// Tries again to keep anything, where that was impossible.
@@ -215,3 +232,7 @@ impl Collector {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "found_tests.rs"]
+mod tests;

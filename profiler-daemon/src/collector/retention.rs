@@ -19,8 +19,9 @@ pub struct RecordBounds {
 /// Records that are dropped at one time, so that nobody waits long: as many as a document may bring.
 const AT_ONCE: usize = 256;
 
-/// A record that may go: when it last changed, its size, and the container's id.
-type Old = (u64, u64, String);
+/// What may go: whether anything was recorded of it, when it last changed, its size, and the
+/// container's id. An engine lists many that it never ran, and they must push out no record.
+type Old = (bool, u64, u64, String);
 
 impl Collector {
     /// Drops what is beyond the bounds, the oldest first. What was imported has bounds of its own, so
@@ -47,11 +48,12 @@ impl Collector {
 
     /// How much there is of what is bounded.
     pub(super) fn records_status(&self) -> RecordsStatus {
-        let (recorded, imported) = (self.ended(false), self.ended(true));
+        let (mut recorded, imported) = (self.ended(false), self.ended(true));
+        recorded.retain(|(shown, ..)| *shown);
         RecordsStatus {
             ended: recorded.len() as u64,
             imported: imported.len() as u64,
-            imported_bytes: imported.iter().map(|(_, bytes, _)| bytes).sum(),
+            imported_bytes: imported.iter().map(|(_, _, bytes, _)| bytes).sum(),
             most: self.bounds.most as u64,
             most_age_ms: self.bounds.age_ms,
             most_imported_bytes: self.bounds.imported_bytes,
@@ -69,7 +71,8 @@ impl Collector {
             .filter(is_over)
             .map(|container| {
                 let id = container.identity.id.clone();
-                (container.changed_ms, container.bytes, id)
+                let shown = container.has_shown_anything();
+                (shown, container.changed_ms, container.bytes, id)
             })
             .collect()
     }
@@ -83,7 +86,7 @@ impl Collector {
         let mut bytes: u64 = 0;
         let mut stay = 0;
         // From the newest on, as long as they fit.
-        for (changed_ms, size, _) in &ended {
+        for (_, changed_ms, size, _) in &ended {
             if imported {
                 bytes = bytes.saturating_add(*size);
             }
@@ -99,7 +102,43 @@ impl Collector {
             .split_off(stay)
             .into_iter()
             .rev()
-            .map(|(_, _, id)| id)
+            .map(|(.., id)| id)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        collector::on_paper::{Ground, MINUTE, MOST_ENDED, TODAY},
+        profile::{
+            engine_news::EngineNews,
+            identity::{Engine, Identity},
+        },
+    };
+
+    #[test]
+    fn what_was_never_recorded_pushes_out_no_record() {
+        let ground = Ground::new();
+        let mut collector = ground.daemon();
+        let recorded: Vec<String> = (0..MOST_ENDED)
+            .map(|number| format!("{number:064x}"))
+            .collect();
+        for (id, cgroup) in recorded.iter().zip(1_000..) {
+            ground.runs(&mut collector, id, cgroup, &[0]);
+            ground.ends(&mut collector, cgroup);
+        }
+        ground.passes(MINUTE);
+        let strangers = (0..MOST_ENDED).map(|number| Identity {
+            running: false,
+            created_ms: Some(TODAY),
+            ..Identity::unnamed(format!("f{number:063x}"), Engine::Docker)
+        });
+        collector.on_engine_news(EngineNews::Resync(strangers.collect()));
+        collector.reconcile();
+        for id in &recorded {
+            assert!(collector.containers.contains_key(id), "{id} was dropped");
+        }
+        assert_eq!(collector.records_status().ended, MOST_ENDED as u64);
     }
 }

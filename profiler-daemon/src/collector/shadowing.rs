@@ -170,6 +170,20 @@ impl Collector {
         }
     }
 
+    /// Ends what compares a container with the candidate of an image that it turns out not to be of.
+    pub(super) fn uncover(&mut self, id: &str) {
+        let Some(container) = self.containers.get(id) else {
+            return;
+        };
+        for one in self.shadows.attached.values_mut() {
+            if let Target::Image(image) = &one.target
+                && !image.is_of(&container.identity)
+            {
+                one.containers.remove(id);
+            }
+        }
+    }
+
     /// Compares a container with a candidate from now on, if it is one of its own: first what it
     /// made already. Of an image, only containers that run: the others can make nothing any more.
     fn cover_by(&mut self, name: &str, id: &str, tell: bool) {

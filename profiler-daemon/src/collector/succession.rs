@@ -56,11 +56,7 @@ impl Collector {
         let Some(known) = self.containers.get(&identity.id) else {
             return;
         };
-        let made_anew = match (known.identity.created_ms, identity.created_ms) {
-            (Some(before), Some(now)) => before.abs_diff(now) >= SAME_MS,
-            _ => false,
-        };
-        if !made_anew {
+        if !is_made_anew(&known.identity, identity) {
             return;
         }
         // Those of the earlier one are gone, though perhaps nobody has looked yet.
@@ -177,16 +173,26 @@ impl Collector {
     }
 
     /// An id that nothing has: like an engine's, for it goes wherever those go.
-    fn free_id(&self, id: &str) -> String {
+    pub(super) fn free_id(&self, id: &str) -> String {
+        // The time, for what is kept and not read yet may have one of an earlier time.
+        let now_ms = self.places.now_ms();
         let mut place = 0_u64;
         loop {
             place += 1;
-            let digest = Sha256::digest(format!("{id} {place}"));
+            let digest = Sha256::digest(format!("{id} {now_ms} {place}"));
             let other: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             if !self.containers.contains_key(&other) {
                 return other;
             }
         }
+    }
+}
+
+/// Two containers of one id, by when the engine made them.
+pub(super) fn is_made_anew(before: &Identity, now: &Identity) -> bool {
+    match (before.created_ms, now.created_ms) {
+        (Some(before), Some(now)) => before.abs_diff(now) >= SAME_MS,
+        _ => false,
     }
 }
 
@@ -210,7 +216,7 @@ impl Container {
     }
 
     /// Something of it would be missed.
-    fn has_shown_anything(&self) -> bool {
+    pub(super) fn has_shown_anything(&self) -> bool {
         self.ended.is_some() || !self.sightings.is_empty() || !self.cgroups.is_empty()
     }
 

@@ -5,6 +5,7 @@
 //! no file is held open, so that the file system can be unmounted and checked.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,10 +29,18 @@ pub(super) enum OpenError {
 }
 
 impl OpenError {
-    fn is_read_only(&self) -> bool {
+    fn cannot_be_written(&self) -> bool {
         match self {
-            Self::Claim(error) => error.is_read_only(),
-            Self::Store(error) => error.is_read_only(),
+            Self::Claim(error) => error.cannot_be_written(),
+            Self::Store(error) => error.cannot_be_written(),
+        }
+    }
+
+    /// Another daemon writes to it: it must not be read as what never changes.
+    fn is_anothers(&self) -> bool {
+        match self {
+            Self::Claim(error) => matches!(error, ClaimError::Taken { .. }),
+            Self::Store(error) => error.is_in_use(),
         }
     }
 }
@@ -40,16 +49,21 @@ impl OpenError {
 pub(super) struct Held {
     root: PathBuf,
     hold: Hold,
-    /// What the database held at the beginning was read. It is not begun anew then: where its file is
-    /// gone, a file system is not mounted.
+    /// What the database held was read.
     known: bool,
+    /// There was one. It is not begun anew then: where its file is gone, a file system is not mounted.
+    there: bool,
 }
 
 enum Hold {
     /// The directory is this daemon's alone as long as it is written to.
     Open(Database, Claim),
     /// Nothing can be kept, and why.
-    Shut(String),
+    Shut {
+        why: String,
+        /// What is kept can be read all the same.
+        readable: bool,
+    },
 }
 
 impl Held {
@@ -63,17 +77,20 @@ impl Held {
             root: root.to_owned(),
             hold,
             known,
+            there: is_there(root),
         };
-        match opened(root, PATIENCE) {
+        // Whoever asks for what is kept hears if it cannot be read.
+        match opened(root, PATIENCE, false) {
             Ok((database, claim)) => Ok(held(Hold::Open(database, claim), true)),
-            Err(error) if error.is_read_only() => {
+            Err(error) if error.cannot_be_written() => {
                 let why = told(&error);
                 tracing::error!("{why}; recording goes on in the kernel's maps");
                 // One that is damaged or of another program is no more welcome for that.
                 let read = block_on(read_only(root, &async |database: &mut Database| {
                     database.container_ids().await
                 }))?;
-                Ok(held(Hold::Shut(why), read.is_some()))
+                let readable = true;
+                Ok(held(Hold::Shut { why, readable }, read.is_some()))
             }
             Err(error) => Err(error),
         }
@@ -83,7 +100,7 @@ impl Held {
     pub(super) fn shut(&self) -> Option<&str> {
         match &self.hold {
             Hold::Open(..) => None,
-            Hold::Shut(why) => Some(why),
+            Hold::Shut { why, .. } => Some(why),
         }
     }
 
@@ -101,13 +118,19 @@ impl Held {
             .unwrap_or_else(|| Err(KeepError(self.shut().unwrap_or_default().to_owned())))
     }
 
-    /// Reads what is kept; nothing where there is no database.
+    /// Reads what is kept; nothing where there never was a database.
     pub(super) fn read<T: Default>(
         &mut self,
         work: impl AsyncFn(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, KeepError> {
         if let Some(done) = self.open_one(&work) {
             return done;
+        }
+        if let Hold::Shut { why, readable } = &self.hold
+            && self.known
+            && !readable
+        {
+            return Err(KeepError(why.clone()));
         }
         block_on(read_only(&self.root, &work))
             .map(Option::unwrap_or_default)
@@ -127,7 +150,10 @@ impl Held {
             done => return Some(done.map_err(failed)),
         }
         // What is open may not be what is there: an error of the disk lasts until it is mounted again.
-        let shut = Hold::Shut(String::new());
+        let shut = Hold::Shut {
+            why: String::new(),
+            readable: false,
+        };
         if let Hold::Open(database, _claim) = std::mem::replace(&mut self.hold, shut) {
             // What was written ahead is read again when it is opened.
             let _ = block_on(database.close());
@@ -154,41 +180,52 @@ impl Held {
     }
 
     fn open_again(&mut self) {
-        if self.known && !self.path().exists() {
+        self.there |= is_there(&self.root);
+        if self.there && !is_there(&self.root) {
             let why = format!(
                 "nothing is kept: {} is gone: mount what it lies on, or start profilerd again to begin anew",
                 self.path().display()
             );
-            return self.shut_for(why);
+            return self.shut_for(why, false);
         }
         // The collector waits for it.
-        match opened(&self.root, Duration::ZERO) {
+        match opened(&self.root, Duration::ZERO, !self.known) {
             Ok((database, claim)) => {
                 self.hold = Hold::Open(database, claim);
-                self.known = true;
+                (self.known, self.there) = (true, true);
             }
-            Err(error) => self.shut_for(told(&error)),
+            Err(error) => self.shut_for(told(&error), !error.is_anothers()),
         }
     }
 
-    fn shut_for(&mut self, why: String) {
+    fn shut_for(&mut self, why: String, readable: bool) {
         if self.shut() != Some(&why) {
             tracing::error!("{why}");
         }
-        self.hold = Hold::Shut(why);
+        self.hold = Hold::Shut { why, readable };
     }
 }
 
-/// The database to be written, if it can be read too, in a directory that no other daemon has.
-fn opened(root: &Path, patience: Duration) -> Result<(Database, Claim), OpenError> {
+/// The database to be written, if it can be read too, in a directory that no other daemon has. With
+/// `wholly`, every record is read: what is found while the daemon works must not be joined in part.
+fn opened(root: &Path, patience: Duration, wholly: bool) -> Result<(Database, Claim), OpenError> {
     let advice = "stop that one, or name another --state-dir";
     let claim = Claim::take(root, patience, advice)?;
     let database = block_on(async {
         let mut database = Database::open(root).await?;
-        database.container_ids().await?;
+        for id in database.container_ids().await? {
+            if wholly {
+                database.container(&id).await?;
+            }
+        }
         Ok::<_, StoreError>(database)
     })?;
     Ok((database, claim))
+}
+
+/// There is a database, or what is left of one.
+fn is_there(root: &Path) -> bool {
+    fs::metadata(root.join(FILE)).is_ok_and(|file| file.len() > 0)
 }
 
 /// Works with the database as it lies there; none if there is none that can be read so.

@@ -222,7 +222,12 @@ impl Keep for Records {
     fn facts(&mut self) -> Result<KeepFacts, KeepError> {
         let facts = self
             .held
-            .read(async |database| database.facts().await.map(Some))?;
+            .read(async |database| database.facts().await.map(Some));
+        // Why it cannot be read is told beside it.
+        let facts = match facts {
+            Err(_) if self.held.shut().is_some() => None,
+            facts => facts?,
+        };
         Ok(match facts {
             Some(facts) => KeepFacts {
                 path: facts.path,

@@ -97,7 +97,7 @@ impl Loaded {
         prepare_arguments(&mut specs_of(&mut ebpf)?, settings)?;
         if let (Some(predecessor), Some(pins)) = (&predecessor, &pins) {
             predecessor.keep_beginning(pins);
-            predecessor.hand_over(pins, settings)?;
+            predecessor.hand_over(pins, settings, false)?;
         }
         plan.attach(&mut ebpf, pins.as_ref())?;
         begin_arguments(&mut specs_of(&mut ebpf)?, settings)?;
@@ -123,23 +123,25 @@ impl Loaded {
     ) -> Result<(), KernelError> {
         if let (Some(predecessor), Some(pins)) = (predecessor, &self.pins) {
             predecessor.detach();
-            let left_out = predecessor.hand_over(pins, settings)?;
+            let left_out = predecessor.hand_over(pins, settings, true)?;
             self.adopted = true;
             self.unread = predecessor.news();
             let path = predecessor.path().to_owned();
             let path = path.display();
             if left_out > 0 {
                 self.shortcomings.push(format!(
-                    "{left_out} entries of {path}, which another version recorded, found no room and are lost: raise --max-cgroups"
+                    "{left_out} entries of {path}, which another version recorded, found no room here and are lost"
                 ));
             }
-            predecessor
-                .remove()
-                .map_err(|error| KernelError::PinDirectory {
-                    path: path.to_string().into(),
-                    reason: format!("it is taken over and cannot be removed: {error}"),
-                })?;
-            tracing::info!(%path, "took over what another version of profilerd had recorded");
+            match predecessor.remove() {
+                Ok(()) => {
+                    tracing::info!(%path, "took over what another version of profilerd had recorded");
+                }
+                // The next daemon takes it over once more, to the same effect.
+                Err(error) => self.shortcomings.push(format!(
+                    "{path} is taken over and cannot be removed ({error}): remove it"
+                )),
+            }
         }
         self.retire_other_versions(settings);
         Ok(())

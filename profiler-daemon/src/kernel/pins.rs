@@ -66,8 +66,18 @@ impl Pins {
         if kind.f_type != BPF_FS_MAGIC {
             return Err(failed("it is not on a bpf file system".into()));
         }
-        fs::create_dir_all(pins.base.join("maps")).map_err(|error| failed(error.to_string()))?;
+        pins.begin().map_err(|error| failed(error.to_string()))?;
         Ok(pins)
+    }
+
+    /// Makes the directory of the maps. Those of a daemon that was killed before it pinned all of them go:
+    /// a run is made only after that, so without one nobody has recorded into them.
+    fn begin(&self) -> io::Result<()> {
+        let maps = self.base.join("maps");
+        if maps.is_dir() && runs_in(&self.base).is_empty() {
+            fs::remove_dir_all(&maps)?;
+        }
+        fs::create_dir_all(&maps)
     }
 
     /// The directory of this layout version.

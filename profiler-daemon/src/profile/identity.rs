@@ -111,6 +111,23 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Takes over what this does not tell and an older word on the same container does: news of one
+    /// that is gone already tells less than was known before.
+    pub fn fill_from(&mut self, older: Self) {
+        self.name = self.name.take().or(older.name);
+        self.image = self.image.take().or(older.image);
+        // An entrypoint never changes; an image that is gone by now may not have been asked.
+        self.entrypoint = self.entrypoint.take().or(older.entrypoint);
+        self.runtime = self.runtime.take().or(older.runtime);
+        self.no_new_privileges = self.no_new_privileges.or(older.no_new_privileges);
+        self.unconfined = self.unconfined.or(older.unconfined);
+        self.created_ms = self.created_ms.or(older.created_ms);
+        self.health_check = self.health_check.or(older.health_check);
+        if self.labels.is_empty() {
+            self.labels = older.labels;
+        }
+    }
+
     /// What is known from a cgroup path alone.
     #[must_use]
     pub fn unnamed(id: String, engine: Engine) -> Self {

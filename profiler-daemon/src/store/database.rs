@@ -32,7 +32,7 @@ pub const FILE: &str = "profiler.db";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// SQLite's code for a disk that is full.
-const FULL: u32 = 13;
+pub(super) const FULL: u32 = 13;
 
 /// Marks the file as this program's: "prfl".
 const APPLICATION: i32 = 0x7072_666c;

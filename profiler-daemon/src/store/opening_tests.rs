@@ -117,7 +117,7 @@ fn what_cannot_be_written_is_read_as_it_lies_there() {
     fs::write(&path, "no database at all, but a text").unwrap();
     let error = read(earlier.path()).unwrap_err();
     assert!(error.to_string().contains("damaged"), "{error}");
-    assert!(!error.is_read_only());
+    assert!(!error.cannot_be_written());
 }
 
 #[test]

@@ -14,26 +14,39 @@ use sqlx::{
 };
 
 use super::{
-    database::{Database, FILE, StoreError, code, failed, is_ours},
+    database::{Database, FILE, FULL, StoreError, code, failed, is_ours},
     migrations::{NEWEST, layout},
 };
 
-/// SQLite's codes for an error of the disk, a database that cannot be written, and a file that
+/// SQLite's codes for a database that another has open, an error of the disk, a database that cannot be written, and a file that
 /// cannot be opened or made.
+const BUSY: u32 = 5;
+const LOCKED: u32 = 6;
 const IO: u32 = 10;
 const READ_ONLY: u32 = 8;
 const CANNOT_OPEN: u32 = 14;
 
 impl StoreError {
-    /// The state directory is as it should be, and cannot be written as it is now mounted. One that this
-    /// user may not write is a mistake, and told as such.
+    /// The state directory is as it should be, and cannot be written as it is now mounted, or for want
+    /// of room. One that this user may not write is a mistake, and told as such.
     #[must_use]
-    pub fn is_read_only(&self) -> bool {
+    pub fn cannot_be_written(&self) -> bool {
         match self {
-            Self::Folder { source, .. } => source.kind() == io::ErrorKind::ReadOnlyFilesystem,
-            Self::Failed { source, .. } => code(source) == READ_ONLY,
+            Self::Folder { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+            ),
+            Self::Failed { source, .. } => matches!(code(source), READ_ONLY | FULL),
             _ => false,
         }
+    }
+
+    /// Another daemon has the database open.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::Failed { source, .. } if matches!(code(source), BUSY | LOCKED))
     }
 
     /// What is open may not be what is there any more, or lie where nothing can be written: it is to

@@ -138,6 +138,11 @@ pub(super) fn stop(folder: &Path) -> Result<()> {
                 )?;
             }
         }
+        // Their bridges would outlive the engine, with addresses that the next one gives away again. One
+        // that does not answer can take none away.
+        drop(program::quietly(
+            engine.docker().args(["network", "prune", "--force"]),
+        ));
         if let Some(pid) = engine_pid(folder) {
             end(pid)?;
         }

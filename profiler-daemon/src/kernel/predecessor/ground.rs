@@ -117,11 +117,11 @@ impl Ground {
             .collect()
     }
 
-    /// What layout 2 holds of a cgroup.
-    pub(super) fn old_record(&self, cgroup: u64) -> Record {
+    /// What layout 2 holds of a cgroup, if it does.
+    pub(super) fn old_record(&self, cgroup: u64) -> Option<Record> {
         let old = Predecessor::find(&self.pin_dir).unwrap().unwrap();
-        let slot = old.slots.get(&cgroup, 0).unwrap();
-        old.records.get(&slot, 0).unwrap().0
+        let slot = old.slots.get(&cgroup, 0).ok()?;
+        Some(old.records.get(&slot, 0).unwrap().0)
     }
 
     pub(super) fn make_cgroup(&self, name: &str) -> Cgroup {

@@ -88,14 +88,15 @@ impl Live<'_> {
         self.narrow(offset_of!(CgroupRecord, flags)).load(Relaxed)
     }
 
-    /// Joins a record of the same cgroup. True where that changed anything.
-    pub(super) fn join(mut self, old: &Record) -> bool {
+    /// Joins a record of the same cgroup; `settled` once the programs that wrote it are gone. True where
+    /// that changed anything.
+    pub(super) fn join(mut self, old: &Record, settled: bool) -> bool {
         self.place(old);
         self.sets(old);
         self.filters(old);
         self.numbers(old);
         // Last: what a flag says of the rest must be there by then.
-        self.start(old);
+        self.start(old, settled);
         self.or_narrow(
             offset_of!(CgroupRecord, flags),
             old.flags & (GONE | FILTERS_OVERFLOW | STARTED),
@@ -175,8 +176,9 @@ impl Live<'_> {
     ///
     /// Our programs do not know of a task that was met before them whether it still is the runtime, and
     /// take it for the container's. So a start that is under way when they come is not called seen: the
-    /// kernel then writes down that somebody ran there before, and that stays.
-    fn start(&mut self, old: &Record) {
+    /// kernel then writes down that somebody ran there before, and that stays. Of a cgroup into which nobody
+    /// has come yet it is told only when it is settled: somebody may, before our programs are attached.
+    fn start(&mut self, old: &Record, settled: bool) {
         let flags = offset_of!(CgroupRecord, flags);
         if old.flags & BORN == 0 {
             if old.first_ns != 0 {
@@ -184,7 +186,8 @@ impl Live<'_> {
             }
             return;
         }
-        let under_way = old.entry_levels != 0 && old.flags & STARTED == 0;
+        let may_come = !settled && old.first_ns == 0;
+        let under_way = old.flags & STARTED == 0 && (old.entry_levels != 0 || may_come);
         if !under_way && self.flags() & RAN_BEFORE == 0 {
             self.earliest(offset_of!(CgroupRecord, born_ns), old.born_ns);
             self.or_narrow(flags, BORN);

@@ -40,9 +40,13 @@ fn old(flags: u32) -> Record {
 }
 
 #[expect(unsafe_code, reason = "memory of this test's own stands for the map's")]
-fn join(ours: &mut CgroupRecord, theirs: &Record) -> bool {
+fn join_as(ours: &mut CgroupRecord, theirs: &Record, settled: bool) -> bool {
     // SAFETY: a record that nobody else has.
-    unsafe { Live::new(std::ptr::from_mut(ours).cast()) }.join(theirs)
+    unsafe { Live::new(std::ptr::from_mut(ours).cast()) }.join(theirs, settled)
+}
+
+fn join(ours: &mut CgroupRecord, theirs: &Record) -> bool {
+    join_as(ours, theirs, true)
 }
 
 #[test]
@@ -96,6 +100,26 @@ fn a_start_under_way_and_one_that_was_not_seen_are_not_called_seen() {
     };
     join(&mut within, &nobody_came);
     assert_eq!(within.flags, BORN);
+}
+
+#[test]
+fn of_a_cgroup_that_nobody_entered_its_start_is_seen_once_nobody_can_have_come_unseen() {
+    let nobody_came = Record {
+        entry_levels: 0,
+        first_ns: 0,
+        last_new_ns: 0,
+        ..old(BORN)
+    };
+    let mut ours = empty();
+    join_as(&mut ours, &nobody_came, false);
+    assert_eq!(ours.flags & BORN, 0);
+    let mut entered = ours.clone();
+    join(&mut ours, &nobody_came);
+    assert_eq!(ours.flags, BORN);
+    // Somebody came before our programs did: the kernel met a task that it did not know.
+    entered.flags |= RAN_BEFORE;
+    join(&mut entered, &old(BORN | STARTED));
+    assert_eq!(entered.flags, RAN_BEFORE | STARTED);
 }
 
 #[test]

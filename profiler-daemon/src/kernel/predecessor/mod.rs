@@ -112,15 +112,21 @@ impl Predecessor {
     }
 
     /// Joins what is recorded there by now into our maps. How many entries found no room in them.
+    /// `settled`: its programs are gone, and nothing more comes.
     ///
     /// # Errors
     /// A map cannot be read or written. What is joined by then stays.
-    pub(super) fn hand_over(&self, pins: &Pins, settings: &Settings) -> Result<usize, KernelError> {
+    pub(super) fn hand_over(
+        &self,
+        pins: &Pins,
+        settings: &Settings,
+        settled: bool,
+    ) -> Result<usize, KernelError> {
         let joined = || -> Result<Joined, MapError> {
             let mut ours = Ours::open(pins, settings.counting)?;
             let mut joined = Joined::default();
             for _ in 0..ROUNDS {
-                joined = self.round(&mut ours)?;
+                joined = self.round(&mut ours, settled)?;
                 if !joined.changed {
                     break;
                 }
@@ -132,7 +138,7 @@ impl Predecessor {
             .map_err(|error| refused(&error))
     }
 
-    fn round(&self, ours: &mut Ours) -> Result<Joined, MapError> {
+    fn round(&self, ours: &mut Ours, settled: bool) -> Result<Joined, MapError> {
         let mut joined = Joined::default();
         for entry in self.slots.iter() {
             let (cgroup, slot) = entry?;
@@ -145,7 +151,7 @@ impl Predecessor {
                 joined.left_out += 1;
                 continue;
             };
-            joined.changed |= ours.join(slot, &record)?;
+            joined.changed |= ours.join(slot, &record, settled)?;
         }
         joined.add(ours.tables.join(&self.tables, ours.counting)?);
         Ok(joined)
@@ -208,12 +214,12 @@ impl Ours {
     }
 
     #[expect(unsafe_code, reason = "the map's memory is shared with the kernel")]
-    fn join(&self, slot: u32, record: &Record) -> Result<bool, MapError> {
+    fn join(&self, slot: u32, record: &Record, settled: bool) -> Result<bool, MapError> {
         let mapped = Mapped::new(&self.records_fd, slot, 0, size_of::<CgroupRecord>())?;
         // SAFETY: the mapping is as long as a record, begins at one, and lives until this returns; the
         // kernel writes whole numbers.
         let live = unsafe { Live::new(mapped.bytes()) };
-        Ok(live.join(record))
+        Ok(live.join(record, settled))
     }
 }
 
