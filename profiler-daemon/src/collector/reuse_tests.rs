@@ -1,9 +1,12 @@
 //! Ids and names that mean another container than before, or the same one once more.
 
+use tokio::sync::oneshot;
+
 use super::{Collector, SAME_MS};
 use crate::{
     api::protocol::Event,
     collector::{
+        command::versions::{Of, VersionCommand},
         on_paper::{Ground, MINUTE, TODAY, YEAR, call, id, told},
         ports::KeptContainer,
         reference,
@@ -151,6 +154,12 @@ fn an_id_that_was_given_anew_begins_with_nothing() {
 
 #[test]
 fn what_runs_when_the_engine_tells_that_it_was_made_anew_is_the_later_ones() {
+    for full_disk in [false, true] {
+        what_runs_is_the_later_ones(full_disk);
+    }
+}
+
+fn what_runs_is_the_later_ones(full_disk: bool) {
     let ground = Ground::new();
     let mut collector = ground.daemon();
     let web = id('a');
@@ -158,6 +167,7 @@ fn what_runs_when_the_engine_tells_that_it_was_made_anew_is_the_later_ones() {
     ground.runs(&mut collector, &web, 7, &[0, 1]);
     // Its end is not heard of, nor who the next one is.
     ground.ends_unheard(7);
+    ground.paper().fails = full_disk;
     ground.passes(MINUTE);
     ground.runs(&mut collector, &web, 8, &[1, 2]);
     collector.on_engine_news(told(&web, "web", TODAY + MINUTE));
@@ -172,7 +182,10 @@ fn what_runs_when_the_engine_tells_that_it_was_made_anew_is_the_later_ones() {
     assert_eq!(seen(&collector, &earlier), ["in 7", "in 7"]);
     assert!(collector.containers[&web].identity.running);
     assert!(!collector.containers[&earlier].identity.running);
+    ground.paper().fails = false;
+    collector.reconcile();
     assert_eq!(ground.paper().kept[&earlier].cgroups, [].into());
+    assert_eq!(made(&mut collector, &earlier), of(&[0, 1]));
 }
 
 #[test]
@@ -247,7 +260,7 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
     ground.ends(&mut collector, 7);
     let subject = Subject::Container(web.clone());
     ground.paper().promoted.insert(subject.clone(), 1);
-    collector.flush_versions();
+    collector.promoted(&subject, 1).unwrap();
     let history = ground.paper().versions[&subject].clone();
 
     ground.paper().fails = true;
@@ -255,9 +268,21 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
     let earlier = aside(&collector, &web);
     ground.runs(&mut collector, &web, 8, &[2]);
     collector.reconcile();
+    // The later one is not held against what was promoted, nor can the earlier one's be promoted as its.
+    let of_earlier = Subject::Container(earlier.clone());
+    assert_eq!(collector.drift.promoted(&of_earlier), Some(1));
+    assert_eq!(collector.drift.promoted(&subject), None);
+    let (reply, mut answer) = oneshot::channel();
+    collector.answer_version(VersionCommand::Promote {
+        of: Of::Container(web.clone()),
+        number: 1,
+        by: None,
+        reply,
+    });
+    let told = answer.try_recv().unwrap().unwrap_err();
+    assert_eq!(told.message, "the disk is full");
     // Versions could be kept, and would go on in the earlier one's history.
     collector.flush_versions();
-    ground.ends(&mut collector, 8);
     {
         let paper = ground.paper();
         assert_eq!(paper.kept.keys().collect::<Vec<_>>(), [&web]);
@@ -265,6 +290,14 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
         assert_eq!(paper.versions[&subject], history);
     }
     ground.paper().fails = false;
+    collector.reconcile();
+    {
+        let paper = ground.paper();
+        assert_eq!(paper.kept[&web].identity.created_ms, Some(TODAY + MINUTE));
+        assert_eq!(paper.versions.get(&of_earlier), Some(&history));
+        assert_eq!(paper.versions.get(&subject), None);
+    }
+    ground.ends(&mut collector, 8);
     collector.reconcile();
 
     for mut collector in [collector, ground.daemon()] {
@@ -274,7 +307,6 @@ fn what_could_not_be_set_aside_is_once_it_can_be() {
         collector.flush_versions();
     }
     let paper = ground.paper();
-    let of_earlier = Subject::Container(earlier);
     assert_eq!(paper.versions[&of_earlier], history);
     assert_eq!(paper.versions[&subject].len(), 1);
     assert_ne!(paper.versions[&subject], history);
