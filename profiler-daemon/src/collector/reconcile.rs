@@ -76,6 +76,10 @@ impl Collector {
         for cgroup in &earlier.cgroups {
             self.owners.insert(*cgroup, Owner::Container(other.clone()));
         }
+        // Whoever was set aside under this id meanwhile has nothing in what was found.
+        for other in self.containers.values_mut() {
+            other.kept_as.take_if(|was| was == id);
+        }
         earlier.kept_as = Some(id.to_owned());
         self.containers.insert(other, earlier);
         if let Some(met) = self.containers.get_mut(id) {
