@@ -80,7 +80,8 @@ fn an_image_run_with_another_entrypoint_is_a_workload_of_its_own() {
     // Not in words, which are broken into lines wherever the name of the image is too long for one.
     let list = daemon.ctl_json(&["list"]);
     let others = list.as_array().unwrap().iter();
-    let others = others.filter(|one| one["entrypoint"] == serde_json::json!(["/debug"]));
+    let others =
+        others.filter(|one| one["identity"]["entrypoint"] == serde_json::json!(["/debug"]));
     assert_eq!(others.count(), 2, "{list}");
 
     // History and promotion are apart: what the shell does more is no drift of what the image needs.
