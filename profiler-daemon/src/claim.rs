@@ -50,22 +50,6 @@ pub enum ClaimError {
     },
 }
 
-impl ClaimError {
-    /// It is not there, and nothing can be made where it should be: nobody else can hold it either.
-    #[must_use]
-    pub fn cannot_be_written(&self) -> bool {
-        let Self::Refused { source, .. } = self else {
-            return false;
-        };
-        matches!(
-            source.kind(),
-            io::ErrorKind::ReadOnlyFilesystem
-                | io::ErrorKind::StorageFull
-                | io::ErrorKind::QuotaExceeded
-        )
-    }
-}
-
 /// The directory is ours as long as this lives.
 #[derive(Debug)]
 pub struct Claim {

@@ -9,12 +9,14 @@
     reason = "a test ends where its ground gives way"
 )]
 
+mod hasty;
 mod script;
 mod testbed;
 mod webhook;
 
-use std::{fs, thread, time::Duration};
+use std::{thread, time::Duration};
 
+use hasty::hasty;
 use script::script_program;
 use serde_json::{Value, json};
 use testbed::{Container, Daemon, Testbed, eventually};
@@ -68,9 +70,7 @@ fn started(
     folder: &tempfile::TempDir,
     words: &[&str],
 ) -> Daemon {
-    let config = folder.path().join("toml");
-    fs::write(&config, "[versions]\nquiet_s = 1\n").unwrap();
-    let config = config.display().to_string();
+    let config = hasty(folder.path());
     let own = ["--config", config.as_str(), "--webhook", &receiver.url];
     Daemon::start_with(testbed, &[&own, words].concat())
 }

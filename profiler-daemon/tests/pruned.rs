@@ -9,11 +9,13 @@
     reason = "a test ends where its ground gives way"
 )]
 
+mod hasty;
 mod script;
 mod testbed;
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
+use hasty::hasty;
 use script::{borrowed, ended, observed, script_program, shown, words};
 use serde_json::Value;
 use testbed::{Container, Daemon, Testbed, eventually};
@@ -78,9 +80,7 @@ fn an_image_that_is_removed_keeps_its_profile_and_its_history() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("toml");
-    fs::write(&config, "[versions]\nquiet_s = 1\n").unwrap();
-    let config = config.display().to_string();
+    let config = hasty(folder.path());
     let mut daemon = Daemon::start_with(&testbed, &["--config", &config]);
     let image = Image::new(&testbed);
     let of_image = format!("image:{}", image.reference);

@@ -9,6 +9,7 @@
     reason = "a test ends where its ground gives way"
 )]
 
+mod hasty;
 mod script;
 mod testbed;
 
@@ -21,6 +22,7 @@ use std::{
 };
 
 use futures_executor::block_on;
+use hasty::hasty;
 use profiler_daemon::store::{Database, FILE};
 use script::{ended, observed, run_script, shown, status};
 use serde_json::Value;
@@ -115,9 +117,7 @@ impl Drop for Mounted {
 
 /// A daemon that is stopped, with a state directory to mount something on, and makes versions soon.
 fn stopped(testbed: &Testbed, folder: &Path) -> Daemon {
-    let config = folder.join("toml");
-    fs::write(&config, "[versions]\nquiet_s = 1\n").unwrap();
-    let mut daemon = Daemon::start_with(testbed, &["--config", &config.display().to_string()]);
+    let mut daemon = Daemon::start_with(testbed, &["--config", &hasty(folder)]);
     daemon.term();
     fs::remove_dir_all(daemon.state_dir()).unwrap();
     fs::create_dir(daemon.state_dir()).unwrap();

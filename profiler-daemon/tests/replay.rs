@@ -14,6 +14,7 @@ mod clock;
 #[path = "replay/drift.rs"]
 mod drift;
 mod fake_docker;
+mod hasty;
 #[path = "replay/kept.rs"]
 mod kept;
 #[path = "replay/shadow.rs"]

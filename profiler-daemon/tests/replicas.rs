@@ -8,6 +8,7 @@
     reason = "a test ends where its ground gives way"
 )]
 
+mod hasty;
 #[allow(
     unreachable_pub,
     reason = "a module of helpers, the same in every test file"

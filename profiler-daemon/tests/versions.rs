@@ -8,6 +8,7 @@
     reason = "a test ends where its ground gives way"
 )]
 
+mod hasty;
 mod script;
 mod testbed;
 
@@ -21,6 +22,7 @@ use std::{
 };
 
 use futures_executor::block_on;
+use hasty::hasty;
 use profiler_daemon::store::Database;
 use script::{borrowed, ended, hundreds_of_calls, nr, observed, run_script, shown, status};
 use serde_json::Value;
@@ -28,13 +30,6 @@ use testbed::{Daemon, Testbed, eventually, run};
 
 const UNCONFINED: [&str; 2] = ["--security-opt", "seccomp=unconfined"];
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A configuration by which a version is made a second after the last new call.
-fn hasty(folder: &Path) -> String {
-    let file = folder.join("toml");
-    fs::write(&file, "[versions]\nquiet_s = 1\n").unwrap();
-    file.display().to_string()
-}
 
 /// The numbers and digests of all versions, the oldest first, which must follow one another.
 fn line_of_versions(daemon: &Daemon, of: &str) -> Vec<String> {

@@ -21,7 +21,7 @@ struct FirstSeen {
 }
 
 /// A program, by the names that a sighting has, in one session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Maker {
     exe: Option<Arc<str>>,
     comm: Arc<str>,
@@ -33,10 +33,6 @@ impl Maker {
         self.session == sighting.session
             && *self.comm == sighting.comm
             && self.exe.as_deref() == sighting.exe.as_deref()
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        self.session == other.session && self.comm == other.comm && self.exe == other.exe
     }
 }
 
@@ -92,7 +88,7 @@ impl FirstSightings {
             }) {
                 continue;
             }
-            let known = self.makers.iter().rposition(|known| known.is(maker));
+            let known = self.makers.iter().rposition(|known| known == maker);
             let maker = known.unwrap_or_else(|| {
                 self.makers.push(maker.clone());
                 self.makers.len() - 1

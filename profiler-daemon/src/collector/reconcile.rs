@@ -70,22 +70,16 @@ impl Collector {
     /// What was kept under an id by which another container was met meanwhile goes on under one of its
     /// own.
     fn take_up_aside(&mut self, id: &str, mut earlier: Container) {
-        let other = self.free_id(id);
-        earlier.identity.id.clone_from(&other);
-        earlier.identity.running = false;
-        for cgroup in &earlier.cgroups {
-            self.owners.insert(*cgroup, Owner::Container(other.clone()));
-        }
         // Whoever was set aside under this id meanwhile has nothing in what was found.
         for other in self.containers.values_mut() {
             other.kept_as.take_if(|was| was == id);
         }
+        earlier.identity.running = false;
         earlier.kept_as = Some(id.to_owned());
-        self.containers.insert(other, earlier);
         if let Some(met) = self.containers.get_mut(id) {
             met.unkept = true;
         }
-        self.is_apart(id);
+        self.goes_on_apart(id, earlier);
     }
 
     /// Tries again to keep anything, where that was impossible.

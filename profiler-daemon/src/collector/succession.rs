@@ -104,6 +104,18 @@ impl Collector {
         if !earlier.has_shown_anything() {
             return;
         }
+        if apart {
+            earlier.kept_as = Some(id.to_owned());
+        }
+        let other = self.goes_on_apart(id, earlier);
+        self.drift.forget(id);
+        self.touch(&other, false);
+        self.touch(id, false);
+    }
+
+    /// An earlier container goes on under an id of its own, also in the store if that has it under the id
+    /// that is another's now; that id.
+    pub(super) fn goes_on_apart(&mut self, id: &str, mut earlier: Container) -> String {
         let other = self.free_id(id);
         tracing::warn!(
             id,
@@ -115,14 +127,9 @@ impl Collector {
         for cgroup in &earlier.cgroups {
             self.owners.insert(*cgroup, Owner::Container(other.clone()));
         }
-        if apart {
-            earlier.kept_as = Some(id.to_owned());
-        }
         self.containers.insert(other.clone(), earlier);
         self.keep_aside(&other);
-        self.drift.forget(id);
-        self.touch(&other, false);
-        self.touch(id, false);
+        other
     }
 
     /// True if the store has of this id what is its container's, and no other. What could not be set aside
@@ -173,7 +180,7 @@ impl Collector {
     }
 
     /// An id that nothing has: like an engine's, for it goes wherever those go.
-    pub(super) fn free_id(&self, id: &str) -> String {
+    fn free_id(&self, id: &str) -> String {
         // The time, for what is kept and not read yet may have one of an earlier time.
         let now_ms = self.places.now_ms();
         let mut place = 0_u64;

@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::{
     claim::{Claim, ClaimError, PATIENCE},
     collector::ports::{KeepError, Reach},
-    store::{Database, FILE, StoreError},
+    store::{Database, FILE, StoreError, has_no_room},
 };
 
 /// Why there is no database.
@@ -31,7 +31,9 @@ pub(super) enum OpenError {
 impl OpenError {
     fn cannot_be_written(&self) -> bool {
         match self {
-            Self::Claim(error) => error.cannot_be_written(),
+            // It is not there, and cannot be made: nobody else can hold it either.
+            Self::Claim(ClaimError::Refused { source, .. }) => has_no_room(source),
+            Self::Claim(ClaimError::Taken { .. }) => false,
             Self::Store(error) => error.cannot_be_written(),
         }
     }

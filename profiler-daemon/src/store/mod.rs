@@ -13,5 +13,6 @@ mod retention;
 mod versions;
 
 pub use database::{Database, FILE, Facts, StoreError};
+pub use read_only::has_no_room;
 pub use records::ContainerRecord;
 pub use retention::Retention;

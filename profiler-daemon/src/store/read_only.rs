@@ -26,18 +26,24 @@ const IO: u32 = 10;
 const READ_ONLY: u32 = 8;
 const CANNOT_OPEN: u32 = 14;
 
+/// Nothing can be made there as it is now mounted, or for want of room.
+#[must_use]
+pub fn has_no_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+    )
+}
+
 impl StoreError {
     /// The state directory is as it should be, and cannot be written as it is now mounted, or for want
     /// of room. One that this user may not write is a mistake, and told as such.
     #[must_use]
     pub fn cannot_be_written(&self) -> bool {
         match self {
-            Self::Folder { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::ReadOnlyFilesystem
-                    | io::ErrorKind::StorageFull
-                    | io::ErrorKind::QuotaExceeded
-            ),
+            Self::Folder { source, .. } => has_no_room(source),
             Self::Failed { source, .. } => matches!(code(source), READ_ONLY | FULL),
             _ => false,
         }

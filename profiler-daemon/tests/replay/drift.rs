@@ -12,6 +12,8 @@ use profiler_daemon::{
 };
 use serde_json::{Value, json};
 
+use crate::hasty::hasty;
+
 use super::{AT_MS, Daemon, EVIL, FakeDocker, MORE, WEB, call, versions, webhook::Receiver};
 
 const SOCKET: u32 = 41;
@@ -79,14 +81,8 @@ async fn proposed(daemon: &Daemon, receiver: &Receiver, version: u64) -> Value {
 async fn promoted(receiver: &Receiver) -> (Daemon, FakeDocker, [String; 4]) {
     let folder = tempfile::tempdir().unwrap();
     let engine = FakeDocker::stopped(folder.path());
-    let config = folder.path().join("toml");
-    fs::write(&config, "[versions]\nquiet_s = 1\n").unwrap();
-    let words = [
-        "--config",
-        config.to_str().unwrap(),
-        "--webhook",
-        &receiver.url,
-    ];
+    let config = hasty(folder.path());
+    let words = ["--config", config.as_str(), "--webhook", &receiver.url];
     let words = words.map(str::to_owned);
     recording(folder.path(), &[], Some(&[[2, 1]]), &[[2, 1]]);
     let all = words.each_ref().map(String::as_str);

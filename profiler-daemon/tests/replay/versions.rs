@@ -1,8 +1,8 @@
 //! Versions without root: made once, whatever restarts; and kept files of the version before.
 
-use std::fs;
-
 use serde_json::{Value, json};
+
+use crate::hasty::hasty;
 
 use super::{Daemon, FakeDocker, WEB};
 
@@ -16,9 +16,8 @@ async fn a_version_is_made_once_of_a_container_and_of_its_image() {
     let folder = tempfile::tempdir().unwrap();
     let engine = FakeDocker::running(folder.path());
     engine.add(WEB, "web");
-    let config = folder.path().join("toml");
-    fs::write(&config, "[versions]\nquiet_s = 1\n").unwrap();
-    let words = ["--config", config.to_str().unwrap()];
+    let config = hasty(folder.path());
+    let words = ["--config", config.as_str()];
     let daemon = Daemon::start_with(folder, engine.socket(), &words).await;
     daemon
         .until("a version of the image", |daemon| {

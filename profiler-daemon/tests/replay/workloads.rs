@@ -5,6 +5,8 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::{Value, json};
 
+use crate::hasty::hasty;
+
 use super::{DB, Daemon, FakeDocker, WEB, named, shadow::ask, versions::versions};
 
 /// Words that could pass for a version, a workload, an option or a command of the terminal's.
@@ -27,11 +29,9 @@ impl Ground {
         engine.made_with(WEB, &json!(["/entry"]), &json!(["run"]));
         engine.add(DB, "shell");
         engine.made_with(DB, other, &json!(null));
-        let config = folder.path().join("toml");
-        fs::write(&config, "[versions]\nquiet_s = 1\n").unwrap();
         Self {
             engine,
-            config: config.display().to_string(),
+            config: hasty(folder.path()),
             folder: Some(folder),
         }
     }

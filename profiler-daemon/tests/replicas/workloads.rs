@@ -5,6 +5,8 @@ use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::Value;
 
+use crate::hasty::hasty;
+
 use super::{
     Image, another_host, by_hand, document, import, script,
     testbed::{self, Daemon, Testbed},
@@ -43,9 +45,7 @@ fn an_image_run_with_another_entrypoint_is_a_workload_of_its_own() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("toml");
-    fs::write(&config, "[versions]\nquiet_s = 1\n").unwrap();
-    let config = config.display().to_string();
+    let config = hasty(folder.path());
     let mut daemon = Daemon::start_with(&testbed, &["--config", &config]);
     let image = Image::new(&testbed, "entry");
     let (own, debug) = (image.operand(), format!("{}#/debug", image.operand()));
